@@ -1,1 +1,48 @@
-//! Placeholder.
+//! Dockerfile text in, [`Plan`](zoea_model::Plan) out; pure.
+//!
+//! Owns the language: lines, directives, words, instructions, stages, the configuration and history that
+//! instructions give. Knows no file system, no registry and no process: what it needs to know of an image it asks
+//! for with [`Lowered::Needs`]. A construct is lowered as BuildKit's frontend does it, or refused with its place
+//! and a reason; it is never skipped. No input makes it panic, hang or fill the memory.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod ast;
+mod budget;
+mod build_arguments;
+mod diagnose;
+mod directives;
+mod duration;
+mod environment;
+mod error;
+mod flags;
+mod healthcheck;
+mod heredoc;
+mod history;
+mod instruction;
+mod keyword;
+mod line;
+mod lower;
+mod onbuild;
+mod outline;
+mod parse;
+mod plan_text;
+mod ports;
+mod request;
+mod signal;
+mod source;
+mod suggest;
+mod words;
+
+pub use ast::{
+    ArgumentDeclaration, Command, Copy, CopyKind, Dockerfile, From, Instruction, Invocation, OnBuild, Pair,
+    Run, Spelling, StageBlock, Word,
+};
+pub use build_arguments::is_proxy_variable;
+pub use diagnose::Diagnostic;
+pub use directives::{Check, CheckSeverity, Directives, Escape, RuleSet};
+pub use error::{DockerfileError, Problem};
+pub use lower::lower;
+pub use parse::parse;
+pub use plan_text::plan_text;
+pub use request::{ImageRequest, KnownImage, KnownImages, Lowered, Request};

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::{CommandLine, Digest, ImageConfig, Network, Platform, TreePath, UserSpec};
 
 /// A place in a Dockerfile; lines and columns count from 1, columns in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SourceSpan {
     /// Line of the first character.
     pub line: usize,

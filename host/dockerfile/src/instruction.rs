@@ -1,0 +1,287 @@
+//! One logical line to one instruction.
+//!
+//! Owns which arguments and flags each instruction takes. Must not look at other lines, build arguments or images.
+
+use zoea_model::Network;
+
+use crate::arguments::{
+    Json, blank_separated, invocation, is_one_word, json, pairs, quoted_words, word_list,
+};
+use crate::ast::{
+    ArgumentDeclaration, Command, Copy, CopyKind, From, Instruction, Invocation, OnBuild, Run, Word,
+};
+use crate::directives::Escape;
+use crate::error::{DockerfileError, Problem};
+use crate::flags::{self, FlagRule, RawFlag, check};
+use crate::healthcheck;
+use crate::heredoc;
+use crate::keyword::Keyword;
+use crate::line::Part;
+use crate::suggest::closest;
+
+const RUN_FLAGS: [FlagRule; 4] = [
+    FlagRule::Value("network"),
+    FlagRule::NotBuilt("mount", "copy what the step needs into the stage"),
+    FlagRule::NotBuilt("security", "leave it out: a step runs confined"),
+    FlagRule::NotBuilt("device", "leave it out: a step sees no devices of the host"),
+];
+
+const COPY_FLAGS: [FlagRule; 6] = [
+    FlagRule::Value("from"),
+    FlagRule::Value("chown"),
+    FlagRule::Value("chmod"),
+    FlagRule::SwitchNotBuilt("link", "leave it out: a plain copy gives the same files"),
+    FlagRule::SwitchNotBuilt("parents", "name the directories in the destination"),
+    FlagRule::NotBuilt("exclude", "list the files to be left out in `.dockerignore`"),
+];
+
+const ADD_FLAGS: [FlagRule; 7] = [
+    FlagRule::Value("chown"),
+    FlagRule::Value("chmod"),
+    FlagRule::SwitchNotBuilt("link", "leave it out: a plain copy gives the same files"),
+    FlagRule::NotBuilt("keep-git-dir", "fetch the repository before the build and copy it"),
+    FlagRule::NotBuilt("checksum", "fetch and verify the file before the build and copy it"),
+    FlagRule::NotBuilt("unpack", "`ADD` unpacks a local archive, `COPY` does not"),
+    FlagRule::NotBuilt("exclude", "list the files to be left out in `.dockerignore`"),
+];
+
+/// What a line turns out to be.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// The beginning of a stage.
+    From(From),
+    /// An instruction of a stage.
+    Instruction(Instruction),
+}
+
+/// The pieces that every instruction is made of.
+struct Pieces<'a> {
+    keyword: Keyword,
+    /// The instruction's name.
+    head: Part<'a>,
+    flags: Vec<RawFlag<'a>>,
+    arguments: Part<'a>,
+    escape: Escape,
+}
+
+impl Pieces<'_> {
+    fn needs(&self, needed: &'static str) -> DockerfileError {
+        Problem::Arguments { instruction: self.keyword.name(), needed }.at(self.head.span())
+    }
+
+    /// Returns the whole argument text as one word.
+    fn single(&self, needed: &'static str) -> Result<Word, DockerfileError> {
+        if self.arguments.is_empty() {
+            return Err(self.needs(needed));
+        }
+        Ok(self.arguments.word())
+    }
+
+    fn take_flags(&mut self, rules: &[FlagRule]) -> Result<flags::Flags, DockerfileError> {
+        check(self.keyword.name(), std::mem::take(&mut self.flags), rules)
+    }
+
+    fn refuse_heredoc(&self, instead: &'static str) -> Result<(), DockerfileError> {
+        match heredoc::find(self.arguments, self.escape) {
+            None => Ok(()),
+            Some(place) => {
+                Err(Problem::NotBuilt { what: format!("The here-document `{}`", place.text()), instead }
+                    .at(place.span()))
+            }
+        }
+    }
+}
+
+/// Reads one instruction.
+pub(crate) fn parse(part: Part<'_>, escape: Escape) -> Result<Parsed, DockerfileError> {
+    let part = part.trimmed();
+    let (head, rest) = part.split_first();
+    let Some(keyword) = Keyword::find(head.text()) else {
+        let closest = closest(head.text(), Keyword::ALL.map(Keyword::name));
+        return Err(Problem::UnknownInstruction { name: head.text().to_owned(), closest }.at(head.span()));
+    };
+    let (raw, arguments) = flags::take(rest);
+    let mut pieces = Pieces { keyword, head, flags: raw, arguments, escape };
+    let mut refusals = Vec::new();
+    let command = match keyword {
+        Keyword::From => return from(pieces, part).map(Parsed::From),
+        Keyword::Run => run(&mut pieces, &mut refusals)?,
+        Keyword::Copy => copy(&mut pieces, CopyKind::Copy, &mut refusals)?,
+        Keyword::Add => copy(&mut pieces, CopyKind::Add, &mut refusals)?,
+        Keyword::Healthcheck => {
+            Command::Healthcheck(healthcheck::parse(std::mem::take(&mut pieces.flags), arguments)?)
+        }
+        Keyword::Arg
+        | Keyword::Cmd
+        | Keyword::Entrypoint
+        | Keyword::Env
+        | Keyword::Expose
+        | Keyword::Label
+        | Keyword::Maintainer
+        | Keyword::OnBuild
+        | Keyword::Shell
+        | Keyword::StopSignal
+        | Keyword::User
+        | Keyword::Volume
+        | Keyword::Workdir => {
+            pieces.take_flags(&[])?;
+            without_flags(&pieces, rest)?
+        }
+    };
+    let text = format!("{keyword} {}", rest.text());
+    Ok(Parsed::Instruction(Instruction { span: part.span(), text, command, refusals }))
+}
+
+/// Reads the instructions that take no flags.
+fn without_flags(pieces: &Pieces<'_>, rest: Part<'_>) -> Result<Command, DockerfileError> {
+    let arguments = pieces.arguments;
+    let name = pieces.keyword.name();
+    Ok(match pieces.keyword {
+        Keyword::Arg => Command::Arg(declarations(pieces)?),
+        Keyword::Cmd => Command::Cmd(command_line(pieces)?),
+        Keyword::Entrypoint => Command::Entrypoint(command_line(pieces)?),
+        Keyword::Env => Command::Env(pairs(arguments, pieces.escape, name)?),
+        Keyword::Expose => {
+            let ports: Vec<Word> = blank_separated(arguments).into_iter().map(Part::word).collect();
+            if ports.is_empty() {
+                return Err(pieces.needs("at least one port"));
+            }
+            Command::Expose(ports)
+        }
+        Keyword::Label => Command::Label(pairs(arguments, pieces.escape, name)?),
+        Keyword::Maintainer => Command::Maintainer(pieces.single("a name")?.text),
+        Keyword::OnBuild => on_build(pieces, rest)?,
+        Keyword::Shell => match json(arguments)? {
+            Json::Array(shell) if shell.is_empty() => return Err(pieces.needs("at least one argument")),
+            Json::Array(shell) => Command::Shell(shell),
+            Json::Text => return Err(Problem::ShellNotJson.at(pieces.head.span())),
+        },
+        Keyword::StopSignal => Command::StopSignal(pieces.single("a signal")?),
+        Keyword::User => Command::User(pieces.single("a user")?),
+        Keyword::Volume => {
+            let volumes = word_list(arguments)?;
+            if volumes.is_empty() {
+                return Err(pieces.needs("at least one path"));
+            }
+            Command::Volume(volumes)
+        }
+        Keyword::Workdir => Command::Workdir(pieces.single("a path")?),
+        Keyword::Add | Keyword::Copy | Keyword::From | Keyword::Healthcheck | Keyword::Run => {
+            return Err(pieces.needs("its own reading"));
+        }
+    })
+}
+
+fn from(mut pieces: Pieces<'_>, part: Part<'_>) -> Result<From, DockerfileError> {
+    let mut flags = pieces.take_flags(&[FlagRule::Value("platform")])?;
+    let words = blank_separated(pieces.arguments);
+    let name = match words.as_slice() {
+        [_] => None,
+        [_, keyword, name] if keyword.text().eq_ignore_ascii_case("as") => {
+            let text = name.text().to_lowercase();
+            let is_part = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+            if !text.starts_with(|first: char| first.is_ascii_lowercase()) || !text.bytes().all(is_part) {
+                return Err(Problem::StageName { name: name.text().to_owned() }.at(name.span()));
+            }
+            Some(Word { text, ..name.word() })
+        }
+        _ => return Err(pieces.needs("an image, and nothing else but `AS name`")),
+    };
+    let Some(image) = words.first() else { return Err(pieces.needs("an image")) };
+    Ok(From { span: part.span(), image: image.word(), platform: flags.take("platform"), name })
+}
+
+fn run(pieces: &mut Pieces<'_>, refusals: &mut Vec<DockerfileError>) -> Result<Command, DockerfileError> {
+    let mut flags = pieces.take_flags(&RUN_FLAGS)?;
+    refusals.append(&mut flags.refusals);
+    let network = match flags.take("network") {
+        None => Network::Default,
+        Some(Word { text, span, .. }) => match text.as_str() {
+            "default" => Network::Default,
+            "none" => Network::None,
+            "host" => Network::Host,
+            _ => {
+                let choices = "`default`, `none` or `host`";
+                return Err(Problem::FlagValue { flag: "network", value: text, choices }.at(span));
+            }
+        },
+    };
+    let command = command_line(pieces)?;
+    match &command {
+        Invocation::Exec(arguments) if arguments.is_empty() => return Err(pieces.needs("a command")),
+        Invocation::Exec(_) => {}
+        Invocation::Shell(_) => pieces
+            .refuse_heredoc("join the commands with `&&` and `\\`, or put them into a file of the context")?,
+    }
+    Ok(Command::Run(Run { command, network }))
+}
+
+fn command_line(pieces: &Pieces<'_>) -> Result<Invocation, DockerfileError> {
+    if pieces.arguments.is_empty() {
+        return Err(pieces.needs("a command"));
+    }
+    invocation(pieces.arguments)
+}
+
+fn copy(
+    pieces: &mut Pieces<'_>,
+    kind: CopyKind,
+    refusals: &mut Vec<DockerfileError>,
+) -> Result<Command, DockerfileError> {
+    let mut flags = pieces.take_flags(match kind {
+        CopyKind::Copy => &COPY_FLAGS[..],
+        CopyKind::Add => &ADD_FLAGS[..],
+    })?;
+    refusals.append(&mut flags.refusals);
+    if let Json::Text = json(pieces.arguments)? {
+        pieces.refuse_heredoc("put the text into a file of the context")?;
+    }
+    let mut sources = word_list(pieces.arguments)?;
+    let destination = sources.pop().filter(|_| !sources.is_empty());
+    let Some(destination) = destination else {
+        return Err(pieces.needs("at least one source and a destination"));
+    };
+    Ok(Command::Copy(Copy {
+        kind,
+        from: flags.take("from").filter(|from| !from.text.is_empty()),
+        owner: flags.take("chown"),
+        mode: flags.take("chmod"),
+        sources,
+        destination,
+    }))
+}
+
+fn declarations(pieces: &Pieces<'_>) -> Result<Vec<ArgumentDeclaration>, DockerfileError> {
+    let words = quoted_words(pieces.arguments, pieces.escape);
+    if words.is_empty() {
+        return Err(pieces.needs("at least one name"));
+    }
+    words
+        .into_iter()
+        .map(|word| {
+            let (name, default) = match word.text().find('=') {
+                Some(end) => (word.range(0, end), Some(word.from(end + 1).word())),
+                None => (word, None),
+            };
+            if !is_one_word(name.text()) {
+                return Err(Problem::BlankName { instruction: "ARG" }.at(word.span()));
+            }
+            Ok(ArgumentDeclaration { name: name.word(), default })
+        })
+        .collect()
+}
+
+/// Reads a trigger. It is checked here, so that a mistake is found where it stands and not where it is used.
+fn on_build(pieces: &Pieces<'_>, rest: Part<'_>) -> Result<Command, DockerfileError> {
+    if pieces.arguments.is_empty() {
+        return Err(pieces.needs("an instruction"));
+    }
+    let (head, _) = pieces.arguments.split_first();
+    if let Some(keyword @ (Keyword::OnBuild | Keyword::From | Keyword::Maintainer)) =
+        Keyword::find(head.text())
+    {
+        return Err(Problem::NoTrigger { instruction: keyword.name() }.at(head.span()));
+    }
+    parse(pieces.arguments, pieces.escape)?;
+    Ok(Command::OnBuild(OnBuild { text: rest.text().to_owned() }))
+}

@@ -1,0 +1,214 @@
+//! The state of a stage while its instructions are applied.
+//!
+//! Owns what a stage begins with, and which variables words and steps see: `config` is what the image keeps,
+//! `scope` adds the values of `ARG`. Whichever of `ENV` and `ARG` comes later gives a name its value.
+
+use zoea_model::{HistoryEntry, ImageConfig, Operation, Platform, RootFs, SourceSpan, Step};
+
+use crate::ast::{Command, Instruction, Word};
+use crate::build_arguments::expand_word;
+use crate::diagnose::Diagnostic;
+use crate::environment::Environment;
+use crate::error::{DockerfileError, Problem};
+use crate::outline::{Origin, OutlineStage};
+
+use super::{Progress, Shared};
+
+/// The search path of an image that sets none (BuildKit, `util/system`).
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whether `CMD` was given in this stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CommandOrigin {
+    Inherited,
+    Own,
+}
+
+/// A stage in the making.
+#[derive(Debug, Clone)]
+pub(super) struct StageState {
+    /// The configuration, but for its environment.
+    pub(super) config: ImageConfig,
+    /// The environment of the configuration.
+    pub(super) variables: Environment,
+    /// What words and steps see: the environment and the values of arguments.
+    pub(super) scope: Environment,
+    /// The declared arguments, in order; only their names count.
+    pub(super) declared: Environment,
+    /// Where the configuration's `CMD` comes from.
+    pub(super) command: CommandOrigin,
+    /// The steps so far.
+    pub(super) steps: Vec<Step>,
+    /// The triggers that ran first.
+    pub(super) triggers: Vec<Instruction>,
+}
+
+impl StageState {
+    /// Begins from nothing.
+    pub(super) fn scratch(platform: &Platform) -> Self {
+        let mut config = ImageConfig {
+            architecture: platform.architecture.clone(),
+            os: platform.os.clone(),
+            variant: platform.variant.clone(),
+            ..ImageConfig::default()
+        };
+        config.config.working_dir = "/".to_owned();
+        Self::new(config, &Environment::default())
+    }
+
+    /// Begins from an image; its triggers are not inherited.
+    pub(super) fn image(base: &ImageConfig) -> Self {
+        let mut config = base.clone();
+        config.created = None;
+        config.history = Vec::new();
+        config.rootfs = RootFs::default();
+        config.config.on_build = Vec::new();
+        let directory = &mut config.config.working_dir;
+        if !directory.is_empty() && !directory.starts_with('/') {
+            directory.insert(0, '/');
+        }
+        let variables = Environment::from_entries(&config.config.env);
+        Self::new(config, &variables)
+    }
+
+    fn new(config: ImageConfig, variables: &Environment) -> Self {
+        let mut variables = variables.clone();
+        if variables.get("PATH").is_none() {
+            variables.set("PATH", DEFAULT_PATH);
+        }
+        Self {
+            config,
+            scope: variables.clone(),
+            variables,
+            declared: Environment::default(),
+            command: CommandOrigin::Inherited,
+            steps: Vec::new(),
+            triggers: Vec::new(),
+        }
+    }
+
+    /// Begins from this stage's result: arguments stay declared, triggers are not inherited.
+    pub(super) fn child(&self) -> Self {
+        let mut child = self.clone();
+        child.config.config.on_build = Vec::new();
+        child.command = CommandOrigin::Inherited;
+        child.triggers = Vec::new();
+        child
+    }
+
+    /// Returns what a copy of this state costs, in bytes.
+    pub(super) fn size(&self) -> usize {
+        // A configuration that cannot be written is dearer than any budget; none is known to exist.
+        let config = serde_json::to_vec(&self.config).map_or(usize::MAX, |bytes| bytes.len());
+        config.saturating_add(3 * self.scope.size())
+    }
+
+    /// Returns the configuration with its environment.
+    pub(super) fn finished_config(&self) -> ImageConfig {
+        let mut config = self.config.clone();
+        config.config.env = self.variables.entries();
+        config
+    }
+
+    /// Returns the shell for commands in shell form.
+    pub(super) fn shell(&self) -> Vec<String> {
+        match &self.config.config.shell {
+            Some(shell) if !shell.is_empty() => shell.clone(),
+            Some(_) | None => vec!["/bin/sh".to_owned(), "-c".to_owned()],
+        }
+    }
+
+    /// Returns the working directory.
+    pub(super) fn directory(&self) -> &str {
+        match self.config.config.working_dir.as_str() {
+            "" => "/",
+            directory => directory,
+        }
+    }
+
+    /// Replaces the variables of a word.
+    pub(super) fn expand(&self, shared: &Shared<'_>, word: &Word) -> Result<String, DockerfileError> {
+        expand_word(word, shared.escape, &self.scope, shared.budget)
+    }
+}
+
+impl Progress {
+    /// Applies one instruction to a stage.
+    pub(super) fn apply(
+        &mut self,
+        shared: &Shared<'_>,
+        state: &mut StageState,
+        instruction: &Instruction,
+    ) -> Result<(), DockerfileError> {
+        let span = instruction.span;
+        let config = &state.config.config;
+        shared.budget.spend(instruction.text.len() + config.working_dir.len() + config.user.len(), span)?;
+        if let Some(refusal) = instruction.refusals.first() {
+            return Err(refusal.clone());
+        }
+        let (operation, created_by) = match &instruction.command {
+            Command::Run(run) => {
+                shared.budget.spend(state.scope.size() + state.declared.size(), span)?;
+                let (step, created_by) = state.run(shared, run);
+                let step = step.map_err(|problem| problem.at(span))?;
+                (Operation::Run(step), created_by)
+            }
+            Command::Copy(copy) => {
+                let from = self.copy_source(shared, copy.from.as_ref())?;
+                let (step, created_by) = state.copy(shared, copy, from)?;
+                self.warnings.extend(super::copy::destination_warning(&step, span));
+                (Operation::Copy(step), created_by)
+            }
+            Command::Workdir(path) => state.workdir(shared, path)?,
+            Command::OnBuild(trigger) => {
+                // BuildKit writes no history row for a trigger, so there is no step either.
+                shared.budget.spend(trigger.text.len(), span)?;
+                state.config.config.on_build.push(trigger.text.clone());
+                return Ok(());
+            }
+            Command::User(word) => {
+                let created_by = state.user(shared, word)?;
+                self.warnings.extend(super::metadata::user_warning(state, word));
+                (Operation::Metadata, created_by)
+            }
+            Command::Arg(_)
+            | Command::Cmd(_)
+            | Command::Entrypoint(_)
+            | Command::Env(_)
+            | Command::Expose(_)
+            | Command::Healthcheck(_)
+            | Command::Label(_)
+            | Command::Maintainer(_)
+            | Command::Shell(_)
+            | Command::StopSignal(_)
+            | Command::Volume(_) => {
+                (Operation::Metadata, state.metadata(shared, &instruction.command, span)?)
+            }
+        };
+        shared.budget.spend(2 * created_by.len(), span)?;
+        let history = HistoryEntry { created_by, empty_layer: !operation.makes_layer() };
+        state.steps.push(Step { span, text: instruction.text.clone(), operation, history });
+        Ok(())
+    }
+}
+
+/// Refuses platforms whose images are made in another way.
+pub(super) fn check_platform(platform: &Platform, span: SourceSpan) -> Result<(), DockerfileError> {
+    if platform.os == "windows" {
+        let what = "An image for Windows".to_owned();
+        return Err(Problem::NotBuilt { what, instead: "build for `linux/…`" }.at(span));
+    }
+    Ok(())
+}
+
+/// Warns of a `--platform` that has no effect, as in BuildKit.
+pub(super) fn platform_warning(stage: &OutlineStage<'_>) -> Option<Diagnostic> {
+    let word = stage.block.from.platform.as_ref()?;
+    let because = match &stage.base {
+        Origin::Image(_) => return None,
+        Origin::Scratch => "an empty image is made for the platform of the build",
+        Origin::Stage(_) => "a stage keeps the platform of the stage that it starts from",
+    };
+    let message = format!("`--platform={}` has no effect: {because}", word.text);
+    Some(Diagnostic { span: Some(word.span), message, hint: None })
+}

@@ -1,0 +1,66 @@
+//! What a caller asks of [`lower`](crate::lower) and what it answers.
+
+use std::collections::BTreeMap;
+
+use zoea_model::{Digest, ImageConfig, Plan, Platform, SourceSpan};
+
+use crate::diagnose::Diagnostic;
+
+/// What is to be built of a Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The wanted stage by name or index; the last by default.
+    pub target: Option<String>,
+    /// `--build-arg`.
+    pub build_args: BTreeMap<String, String>,
+    /// What the image is for.
+    pub platform: Platform,
+    /// What the builder itself is.
+    pub build_platform: Platform,
+    /// `--label`, added to the result's configuration.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// An image whose configuration must be known before the build can be planned.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImageRequest {
+    /// The name as written, its variables replaced.
+    pub name: String,
+    /// The platform that is wanted of it.
+    pub platform: Platform,
+    /// Where it is asked for.
+    pub span: SourceSpan,
+}
+
+impl ImageRequest {
+    /// Returns the key of the image in [`KnownImages`].
+    pub fn key(&self) -> (String, Platform) {
+        (self.name.clone(), self.platform.clone())
+    }
+}
+
+/// An image with what a plan needs of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownImage {
+    /// The digest of the manifest of the wanted platform.
+    pub digest: Digest,
+    /// Its configuration.
+    pub config: ImageConfig,
+}
+
+/// The images that are known, by name as written and wanted platform.
+pub type KnownImages = BTreeMap<(String, Platform), KnownImage>;
+
+/// How far a Dockerfile could be lowered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lowered {
+    /// To the end.
+    Plan {
+        /// The plan.
+        plan: Plan,
+        /// What the user should know.
+        warnings: Vec<Diagnostic>,
+    },
+    /// Not without these images, in the order of the file, each once.
+    Needs(Vec<ImageRequest>),
+}

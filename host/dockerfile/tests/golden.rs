@@ -1,0 +1,127 @@
+//! Golden files: every folder below `tests/golden` holds a `Dockerfile`, perhaps `args`, and in `plan.txt` what
+//! comes of it: the plan and its warnings, or the images that are needed, or the error as the user sees it.
+//!
+//! `BLESS=1` rewrites `plan.txt`. `images.json` holds the configurations of the images that the cases know.
+
+#[cfg(test)]
+mod golden {
+    use std::collections::BTreeMap;
+    use std::path::{Path, PathBuf};
+
+    use zoea_dockerfile::{
+        DockerfileError, ImageRequest, KnownImage, KnownImages, Lowered, Request, lower, parse, plan_text,
+    };
+    use zoea_model::{Digest, ImageConfig};
+
+    type Images = BTreeMap<String, ImageConfig>;
+
+    #[expect(clippy::disallowed_methods, reason = "the test reads its own fixtures")]
+    fn read(path: &Path) -> Vec<u8> {
+        std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the test walks its own fixtures")]
+    fn cases(root: &Path) -> Vec<PathBuf> {
+        let mut cases: Vec<PathBuf> = std::fs::read_dir(root)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+            .collect();
+        cases.sort();
+        cases
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "blessing is asked for by the environment")]
+    fn blessing() -> bool {
+        std::env::var_os("BLESS").is_some()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "blessing rewrites the fixtures")]
+    fn bless(path: &Path, text: &str) {
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Reads lines of the form `--flag value`.
+    fn request(args: &str) -> Request {
+        let mut request = Request {
+            target: None,
+            build_args: BTreeMap::new(),
+            platform: "linux/amd64".parse().unwrap(),
+            build_platform: "linux/amd64".parse().unwrap(),
+            labels: BTreeMap::new(),
+        };
+        for line in args.lines() {
+            let (flag, value) = line.split_once(' ').unwrap();
+            let pair =
+                || value.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).unwrap();
+            match flag {
+                "--target" => request.target = Some(value.to_owned()),
+                "--platform" => request.platform = value.parse().unwrap(),
+                "--build-arg" => request.build_args.extend([pair()]),
+                "--label" => request.labels.extend([pair()]),
+                other => panic!("unknown argument {other}"),
+            }
+        }
+        request
+    }
+
+    fn answer(text: &[u8], request: &Request, images: &Images) -> Result<Lowered, DockerfileError> {
+        let dockerfile = parse(text)?;
+        let mut known = KnownImages::new();
+        loop {
+            let lowered = lower(&dockerfile, request, &known)?;
+            let Lowered::Needs(needs) = &lowered else { return Ok(lowered) };
+            let before = known.len();
+            for need in needs {
+                if let Some(config) = images.get(&need.name) {
+                    let digest = Digest::of(need.name.as_bytes());
+                    known.insert(need.key(), KnownImage { digest, config: config.clone() });
+                }
+            }
+            if known.len() == before {
+                return Ok(lowered);
+            }
+        }
+    }
+
+    fn outcome(text: &[u8], request: &Request, images: &Images) -> String {
+        match answer(text, request, images) {
+            Err(error) => format!("error\n{}", error.render("Dockerfile", text)),
+            Ok(Lowered::Needs(needs)) => needs
+                .iter()
+                .map(|ImageRequest { name, platform, span }| {
+                    format!("needs {name:?} {platform} at {}:{}\n", span.line, span.column)
+                })
+                .collect(),
+            Ok(Lowered::Plan { plan, warnings }) => {
+                let warnings = warnings.iter().map(|warning| warning.render("Dockerfile", text));
+                plan_text(&plan) + &warnings.map(|warning| format!("warning\n{warning}")).collect::<String>()
+            }
+        }
+    }
+
+    #[test]
+    fn every_case_gives_what_is_written() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let images: Images = serde_json::from_slice(&read(&root.join("images.json"))).unwrap();
+        let cases = cases(&root);
+        assert!(cases.len() >= 60, "only {} cases found", cases.len());
+        let mut failures = Vec::new();
+        for case in cases {
+            let args = case.join("args");
+            let args = if args.exists() { String::from_utf8(read(&args)).unwrap() } else { String::new() };
+            let actual = outcome(&read(&case.join("Dockerfile")), &request(&args), &images);
+            let path = case.join("plan.txt");
+            if blessing() {
+                bless(&path, &actual);
+                continue;
+            }
+            let expected =
+                if path.exists() { String::from_utf8(read(&path)).unwrap() } else { String::new() };
+            if actual != expected {
+                failures.push(format!("{}\n--- expected\n{expected}--- actual\n{actual}", case.display()));
+            }
+        }
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+}

@@ -1,0 +1,223 @@
+//! Dockerfiles with bytes changed, lost, doubled and moved: whatever comes of them, it comes without a panic, in
+//! bounded time and memory, and errors can be shown.
+
+#[cfg(test)]
+mod mutations {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use zoea_dockerfile::{KnownImage, KnownImages, Lowered, Request, lower, parse, plan_text};
+    use zoea_model::{Digest, ImageConfig};
+
+    /// Every instruction in several forms.
+    const SEED: &str = r#"# syntax=docker/dockerfile:1
+# escape=\
+ARG VERSION=12 BASE=debian
+FROM --platform=$BUILDPLATFORM ${BASE:-x}:$VERSION AS builder
+ARG VERSION TARGETARCH=x
+ENV PATH=/opt/bin:$PATH A="b c" \
+    D='e' F=${A:+g}
+ENV legacy rest of line
+LABEL a=b "c d"="e \" f"
+WORKDIR src/../app
+COPY --chown=1000:users --chmod=0644 a* [b-c]? "/d e/" ./
+ADD ["x y.tar", "$A/"]
+RUN --network=none apt-get install \
+    # a comment
+
+    gcc && echo "it's"
+RUN ["/bin/echo", "$PATH"]
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+USER ${U:-nobody}
+ONBUILD COPY --from=builder . /src
+FROM builder AS child
+EXPOSE 80 443/tcp 8000-8005/udp
+VOLUME /data ["/x"]
+STOPSIGNAL SIGRTMIN+3
+HEALTHCHECK --interval=1m30s --retries=3 CMD curl -f http://localhost/ || exit 1
+ENTRYPOINT ["/entry"]
+CMD run $X
+FROM scratch
+MAINTAINER someone <a@b.c>
+COPY --from=0 /app /app
+COPY --from=busybox:1 /bin/busybox /bin/
+"#;
+
+    fn run(text: &[u8]) -> Result<(), TestCaseError> {
+        let dockerfile = match parse(text) {
+            Ok(dockerfile) => dockerfile,
+            Err(error) => {
+                prop_assert!(error.render("Dockerfile", text).len() < 4096 + 2 * text.len());
+                return Ok(());
+            }
+        };
+        let mut request = Request {
+            target: None,
+            build_args: BTreeMap::from([("VERSION".to_owned(), "13".to_owned())]),
+            platform: "linux/arm64".parse().unwrap(),
+            build_platform: "linux/amd64".parse().unwrap(),
+            labels: BTreeMap::new(),
+        };
+        for target in 0..dockerfile.stages.len() {
+            request.target = Some(target.to_string());
+            lower_fully(&dockerfile, &request)?;
+        }
+        Ok(())
+    }
+
+    fn lower_fully(dockerfile: &zoea_dockerfile::Dockerfile, request: &Request) -> Result<(), TestCaseError> {
+        let mut known = KnownImages::new();
+        loop {
+            match lower(dockerfile, request, &known) {
+                Err(_) => return Ok(()),
+                Ok(Lowered::Needs(needs)) => {
+                    prop_assert!(!needs.is_empty());
+                    for need in needs {
+                        let image = KnownImage { digest: Digest::of(b""), config: ImageConfig::default() };
+                        prop_assert!(
+                            known.insert(need.key(), image).is_none(),
+                            "asked twice for {}",
+                            need.name
+                        );
+                    }
+                }
+                Ok(Lowered::Plan { plan, .. }) => {
+                    prop_assert!(plan.stages.get(plan.target.0).is_some());
+                    prop_assert!(!plan_text(&plan).is_empty());
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// One change to a text.
+    #[derive(Debug, Clone)]
+    enum Edit {
+        Replace(usize, u8),
+        Remove(usize, usize),
+        Repeat(usize, usize),
+        Move(usize, usize, usize),
+    }
+
+    fn edit() -> impl Strategy<Value = Edit> {
+        let byte = prop_oneof![prop::sample::select(b"\\\n\"'${}[]=:#<-/ \t`,|".as_slice()), any::<u8>()];
+        let (place, length) = (0..SEED.len(), 1_usize..60);
+        prop_oneof![
+            (place.clone(), byte).prop_map(|(place, byte)| Edit::Replace(place, byte)),
+            (place.clone(), length.clone()).prop_map(|(place, length)| Edit::Remove(place, length)),
+            (place.clone(), length.clone()).prop_map(|(place, length)| Edit::Repeat(place, length)),
+            (place.clone(), length, place).prop_map(|(from, length, to)| Edit::Move(from, length, to)),
+        ]
+    }
+
+    fn apply(text: &mut Vec<u8>, edit: &Edit) {
+        let range = |place: usize, length: usize, size: usize| place.min(size)..(place + length).min(size);
+        let size = text.len();
+        match *edit {
+            Edit::Replace(place, byte) => text.iter_mut().skip(place).take(1).for_each(|old| *old = byte),
+            Edit::Remove(place, length) => drop(text.drain(range(place, length, size))),
+            Edit::Repeat(place, length) => {
+                let copy = text[range(place, length, size)].to_vec();
+                let place = place.min(size);
+                text.splice(place..place, copy);
+            }
+            Edit::Move(from, length, to) => {
+                let moved: Vec<u8> = text.drain(range(from, length, size)).collect();
+                let to = to.min(text.len());
+                text.splice(to..to, moved);
+            }
+        }
+    }
+
+    #[test]
+    fn the_seed_itself_is_built() {
+        let dockerfile =
+            parse(SEED.as_bytes()).unwrap_or_else(|error| panic!("{}", error.render("D", SEED.as_bytes())));
+        assert_eq!(dockerfile.stages.len(), 3);
+        run(SEED.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn doubling_variables_fill_no_memory() {
+        let mut text = String::from("FROM scratch\nENV a=0123456789\n");
+        for _ in 0..60 {
+            text.push_str("ENV a=$a$a\n");
+        }
+        let error = lower(&parse(text.as_bytes()).unwrap(), &request(), &KnownImages::new()).unwrap_err();
+        assert!(error.message().contains("grows beyond"), "{error}");
+    }
+
+    /// Small files that would grow to gigabytes.
+    #[test]
+    fn what_multiplies_fills_no_memory() {
+        let big = format!("FROM scratch\nENV a={}\nENV b=$a$a$a$a$a$a$a$a$a$a\n", "x".repeat(60_000));
+        let global = format!("ARG a={}\nARG b=$a$a$a$a$a$a$a$a$a$a\n", "x".repeat(60_000));
+        let numbered = |text: &str, count: usize| -> String {
+            (0..count).map(|number| text.replace("%", &number.to_string())).collect()
+        };
+        for text in [
+            format!("{big}{}", "RUN x\n".repeat(2_000)),
+            format!("{big}COPY {}\n", "$b \\\n".repeat(2_000)),
+            format!("{big}{}", numbered("LABEL l%=$b\n", 2_000)),
+            format!("{big}WORKDIR $b\n{}", "RUN x\n".repeat(2_000)),
+            format!("{global}{}FROM scratch\n", numbered("ARG c%=$b\n", 2_000)),
+            format!("{global}{}", "FROM $b\n".repeat(2_000)),
+            format!("FROM scratch\n{}", "EXPOSE 0-65535\n".repeat(500)),
+            format!("FROM scratch\nEXPOSE {}\n", "0-65535 \\\n".repeat(500)),
+            format!("FROM scratch AS s\nCMD {}\n{}", "x".repeat(60_000), "FROM s AS s\n".repeat(5_000)),
+            format!("FROM scratch\n{}", "WORKDIR xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n".repeat(5_000)),
+            format!(
+                "FROM scratch AS b\n{}{}",
+                "ONBUILD USER x\n".repeat(20_000),
+                numbered("FROM b AS s%\n", 100)
+            ),
+        ] {
+            let error = lower(&parse(text.as_bytes()).unwrap(), &request(), &KnownImages::new());
+            let message = error.map(drop).map_or_else(|error| error.message(), |()| "built".to_owned());
+            let start: String = text.chars().rev().take(60).collect::<String>().chars().rev().collect();
+            assert!(
+                message.contains("grows beyond")
+                    || message.contains("more than")
+                    || message == "built" && text.contains("CMD"),
+                "{start}: {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn large_files_are_quick() {
+        let mut text = String::from("FROM scratch\n");
+        for number in 0..5_000 {
+            text.push_str(&format!("ENV v{number}=$v0 w=${{w:-{number}}}\nLABEL l=\"$w\" m='$w'\n"));
+        }
+        let Ok(Lowered::Plan { plan, .. }) =
+            lower(&parse(text.as_bytes()).unwrap(), &request(), &KnownImages::new())
+        else {
+            panic!("not built")
+        };
+        assert_eq!(plan.stages[0].steps.len(), 10_000);
+    }
+
+    fn request() -> Request {
+        Request {
+            target: None,
+            build_args: BTreeMap::new(),
+            platform: "linux/amd64".parse().unwrap(),
+            build_platform: "linux/amd64".parse().unwrap(),
+            labels: BTreeMap::new(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+        #[test]
+        fn mutated_files_never_panic(edits in prop::collection::vec(edit(), 1..6)) {
+            let mut text = SEED.as_bytes().to_vec();
+            for edit in &edits {
+                apply(&mut text, edit);
+            }
+            run(&text)?;
+        }
+    }
+}
