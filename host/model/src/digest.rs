@@ -218,54 +218,61 @@ impl<W: Write> Write for HashingWriter<W> {
 #[derive(Debug)]
 pub struct VerifyingReader<R> {
     inner: R,
-    hasher: Option<Hasher>,
+    hasher: Hasher,
     digest: Digest,
     size: Option<u64>,
+    /// How the bytes ended, once they have: a reader that failed fails again.
+    end: Option<Result<(), String>>,
 }
 
 impl<R: Read> VerifyingReader<R> {
     /// Wraps `inner`, whose bytes must have `digest` and, when given, `size`.
     pub fn new(inner: R, digest: Digest, size: Option<u64>) -> Self {
-        Self { inner, hasher: Some(Hasher::default()), digest, size }
+        Self { inner, hasher: Hasher::default(), digest, size, end: None }
     }
 
-    /// Checks the number of bytes `found` after a read of `count`; a count of 0 is the end.
-    fn check_size(&self, found: u64, count: usize) -> io::Result<()> {
+    /// Checks what came after a read of `count` bytes; a count of 0 is the end.
+    fn check(&mut self, count: usize) -> Result<(), String> {
+        let found = self.hasher.size();
         match self.size {
-            Some(expected) if found > expected || (count == 0 && found < expected) => {
-                let more = if found > expected { "at least " } else { "" };
-                Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("size mismatch: expected {expected} bytes, got {more}{found}"),
-                ))
+            Some(expected) if found > expected => {
+                return Err(format!("size mismatch: expected {expected} bytes, got at least {found}"));
             }
-            Some(_) | None => Ok(()),
+            Some(expected) if count == 0 && found < expected => {
+                return Err(format!("size mismatch: expected {expected} bytes, got {found}"));
+            }
+            Some(_) | None => {}
         }
+        if count > 0 {
+            return Ok(());
+        }
+        let actual = std::mem::take(&mut self.hasher).finish();
+        if actual == self.digest {
+            return Ok(());
+        }
+        Err(format!("digest mismatch: expected `{}`, got `{actual}`", self.digest))
     }
 }
 
 impl<R: Read> Read for VerifyingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
+        let failed = |reason: &String| io::Error::new(io::ErrorKind::InvalidData, reason.clone());
+        match &self.end {
+            Some(Ok(())) => return Ok(0),
+            Some(Err(reason)) => return Err(failed(reason)),
+            None if buffer.is_empty() => return Ok(0),
+            None => {}
         }
         let count = self.inner.read(buffer)?;
-        let Some(hasher) = self.hasher.as_mut() else { return Ok(0) };
-        hasher.update(buffer.get(..count).unwrap_or_default());
-        let found = hasher.size();
-        self.check_size(found, count)?;
-        if count > 0 {
-            return Ok(count);
+        self.hasher.update(buffer.get(..count).unwrap_or_default());
+        let checked = self.check(count);
+        if count == 0 || checked.is_err() {
+            self.end = Some(checked.clone());
         }
-        let actual = self.hasher.take().map(Hasher::finish);
-        if actual == Some(self.digest) {
-            return Ok(0);
+        match checked {
+            Ok(()) => Ok(count),
+            Err(reason) => Err(failed(&reason)),
         }
-        let actual = actual.map_or_else(String::new, |digest| digest.to_string());
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("digest mismatch: expected `{}`, got `{actual}`", self.digest),
-        ))
     }
 }
 
@@ -310,6 +317,14 @@ mod tests {
         assert!(read(good, Some(4)).unwrap_err().to_string().contains("size mismatch"));
         assert!(read(good, Some(6)).unwrap_err().to_string().contains("size mismatch"));
         assert!(read(Digest::of(b""), None).unwrap_err().to_string().contains("digest mismatch"));
+    }
+
+    #[test]
+    fn a_reader_that_failed_fails_again() {
+        let mut reader = VerifyingReader::new(&b"hello"[..], Digest::of(b""), None);
+        let mut bytes = Vec::new();
+        assert!(reader.read_to_end(&mut bytes).is_err());
+        assert!(reader.read_to_end(&mut bytes).is_err());
     }
 
     #[test]

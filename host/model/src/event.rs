@@ -26,7 +26,6 @@ pub enum OutputStream {
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Event {
     /// An image name now means this manifest.
     ImageResolved {

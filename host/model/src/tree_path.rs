@@ -38,14 +38,15 @@ impl TreePath {
     /// # Errors
     /// Refuses NUL bytes.
     pub fn clamped(path: impl AsRef<[u8]>) -> Result<Self, ModelError> {
-        let mut result = Self::root();
+        let mut kept: Vec<&[u8]> = Vec::new();
         for component in path.as_ref().split(|byte| *byte == b'/') {
             match component {
-                b".." => result = result.parent().unwrap_or_default(),
-                other => result = result.join(other)?,
+                b".." => drop(kept.pop()),
+                b"" | b"." => {}
+                other => kept.push(other),
             }
         }
-        Ok(result)
+        Self::new(kept.join(&b'/'))
     }
 
     /// Appends the components of `path`, whether it begins with a slash or not.
@@ -144,9 +145,18 @@ impl PartialOrd for TreePath {
     }
 }
 
+/// Shows control characters escaped: names come from layers, and messages go to terminals.
 impl fmt::Display for TreePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}", String::from_utf8_lossy(&self.0))
+        f.write_str("/")?;
+        for character in String::from_utf8_lossy(&self.0).chars() {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                write!(f, "{character}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -188,6 +198,11 @@ mod tests {
         assert_eq!(path("usr/bin").to_string(), "/usr/bin");
         assert!(TreePath::new("a/../b").is_err());
         assert!(TreePath::new("a\0b").is_err());
+    }
+
+    #[test]
+    fn control_characters_are_not_shown_raw() {
+        assert_eq!(path("a\x1b[2Jé\n").to_string(), "/a\\u{1b}[2Jé\\n");
     }
 
     #[test]

@@ -1,0 +1,316 @@
+//! One pattern of an ignore file.
+//!
+//! Owns the pattern language of `.dockerignore` as `moby/patternmatcher` has it: that of Go's `filepath.Match`,
+//! with `**` for any number of directories. Knows nothing of order and of `!`. Invariant: matching walks the path
+//! once with a set of places in the pattern, so no pattern makes it slow.
+
+/// A cleaned pattern without its `!`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IgnorePattern(Vec<Part>);
+
+/// Says that a pattern ends inside of a class or after a `\`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// One character.
+    Char(char),
+    /// `?`: one character but `/`.
+    One,
+    /// `[…]`: one character in the ranges, or outside of them.
+    Class { member: bool, ranges: Vec<(char, char)> },
+    /// `*`: any characters but `/`.
+    Star,
+    /// `**` at the end, or before plain text at the beginning: any characters.
+    Everything,
+    /// `**` elsewhere: nothing, or any characters and `/`. The place before the first character.
+    Directories,
+    /// The place inside of [`Part::Directories`]; always follows it.
+    InDirectories,
+}
+
+impl IgnorePattern {
+    /// Reads a cleaned pattern.
+    pub(crate) fn new(text: &str) -> Result<Self, Malformed> {
+        let mut parts = Vec::new();
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            match character {
+                '*' if characters.as_str().starts_with('*') => {
+                    double_star(&mut characters, &mut parts);
+                }
+                '*' => parts.push(Part::Star),
+                '?' => parts.push(Part::One),
+                '[' => parts.push(class(&mut characters)?),
+                '\\' => parts.push(Part::Char(characters.next().ok_or(Malformed)?)),
+                other => parts.push(Part::Char(other)),
+            }
+        }
+        Ok(Self(parts))
+    }
+
+    /// Says whether `path`, or a directory above it, matches.
+    pub(crate) fn covers(&self, path: &[char]) -> bool {
+        let mut places = self.start();
+        for character in path {
+            if *character == '/' && places.last() == Some(&true) {
+                return true;
+            }
+            places = self.advance(&places, *character);
+        }
+        places.last() == Some(&true)
+    }
+
+    /// Says whether some path below `directory` can match by itself.
+    pub(crate) fn reaches_below(&self, directory: &[char]) -> bool {
+        let mut places = self.start();
+        for character in directory.iter().chain(&['/']) {
+            places = self.advance(&places, *character);
+        }
+        places.iter().take(self.0.len()).any(|place| *place)
+    }
+
+    /// The places that are reached before any character.
+    fn start(&self) -> Vec<bool> {
+        let mut places = vec![false; self.0.len() + 1];
+        mark(&mut places, 0);
+        self.pass(places)
+    }
+
+    fn advance(&self, places: &[bool], character: char) -> Vec<bool> {
+        let mut next = vec![false; places.len()];
+        for (at, part) in self.0.iter().enumerate().filter(|(at, _)| places.get(*at) == Some(&true)) {
+            match part {
+                Part::Char(own) if *own == character => mark(&mut next, at + 1),
+                Part::One if character != '/' => mark(&mut next, at + 1),
+                Part::Class { member, ranges } => {
+                    if ranges.iter().any(|(low, high)| (*low..=*high).contains(&character)) == *member {
+                        mark(&mut next, at + 1);
+                    }
+                }
+                Part::Star if character != '/' => mark(&mut next, at),
+                Part::Everything => mark(&mut next, at),
+                Part::InDirectories => {
+                    mark(&mut next, at);
+                    if character == '/' {
+                        mark(&mut next, at + 1);
+                    }
+                }
+                Part::Char(_) | Part::One | Part::Star | Part::Directories => {}
+            }
+        }
+        self.pass(next)
+    }
+
+    /// Adds the places that are reached without a character; they only lie further on.
+    fn pass(&self, mut places: Vec<bool>) -> Vec<bool> {
+        for (at, part) in self.0.iter().enumerate() {
+            if places.get(at) != Some(&true) {
+                continue;
+            }
+            match part {
+                Part::Star | Part::Everything => mark(&mut places, at + 1),
+                Part::Directories => {
+                    mark(&mut places, at + 1);
+                    mark(&mut places, at + 2);
+                }
+                Part::Char(_) | Part::One | Part::Class { .. } | Part::InDirectories => {}
+            }
+        }
+        places
+    }
+}
+
+fn mark(places: &mut [bool], at: usize) {
+    if let Some(place) = places.get_mut(at) {
+        *place = true;
+    }
+}
+
+/// Reads `**` after its first star.
+fn double_star(characters: &mut std::str::Chars<'_>, parts: &mut Vec<Part>) {
+    characters.next();
+    let rest = characters.as_str();
+    let directory = rest.starts_with('/');
+    if directory {
+        characters.next();
+    }
+    let plain = !rest.contains(['*', '?', '[', ']', '\\']);
+    if characters.as_str().is_empty() || (parts.is_empty() && plain && !directory) {
+        parts.push(Part::Everything);
+    } else {
+        parts.extend([Part::Directories, Part::InDirectories]);
+    }
+}
+
+/// Reads a class after its `[`.
+fn class(characters: &mut std::str::Chars<'_>) -> Result<Part, Malformed> {
+    let member = !characters.as_str().starts_with('^');
+    if !member {
+        characters.next();
+    }
+    let mut ranges = Vec::new();
+    loop {
+        if !ranges.is_empty() && characters.as_str().starts_with(']') {
+            characters.next();
+            return Ok(Part::Class { member, ranges });
+        }
+        let low = class_character(characters)?;
+        let mut high = low;
+        if characters.as_str().starts_with('-') {
+            characters.next();
+            high = class_character(characters)?;
+        }
+        if high < low {
+            return Err(Malformed);
+        }
+        ranges.push((low, high));
+    }
+}
+
+fn class_character(characters: &mut std::str::Chars<'_>) -> Result<char, Malformed> {
+    match characters.next() {
+        None | Some('-' | ']') => Err(Malformed),
+        Some('\\') => characters.next().ok_or(Malformed),
+        Some(other) => Ok(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn covers(pattern: &str, path: &str) -> bool {
+        IgnorePattern::new(pattern).unwrap().covers(&path.chars().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn matches_as_the_reference_does() {
+        for (pattern, path) in [
+            ("**", "file"),
+            ("**", "dir/file"),
+            ("**/", "file"),
+            ("**/**", "dir/file"),
+            ("dir/**", "dir/file"),
+            ("dir/**", "dir/dir2/file"),
+            ("**/dir", "dir"),
+            ("**/dir", "dir/file"),
+            ("**/dir2/*", "dir/dir2/file"),
+            ("**/dir2/**", "dir/dir2/dir2/file"),
+            ("**file", "file"),
+            ("**file", "dir/file"),
+            ("**file", "dir/afile"),
+            ("**/file", "dir/dir/file"),
+            ("**/file*", "dir/dir/file.txt"),
+            ("**/file*txt", "dir/dir/file.txt"),
+            ("**/file*.txt*", "dir/dir/file.txt"),
+            ("**/**/*.txt", "dir/dir/file.txt"),
+            ("a**", "abc/d"),
+            ("a**b", "a/x/b"),
+            ("a*b", "axb"),
+            ("a/*/b", "a/x/b"),
+            ("a[b-d]e", "ace"),
+            ("[^a]bc", "xbc"),
+            ("abc.def", "abc.def"),
+            ("abc?def", "abcZdef"),
+            ("a\\*b", "a*b"),
+            ("**/foo/bar", "foo/bar"),
+            ("**/foo/bar", "dir/foo/bar"),
+            ("**/.foo", "a/.foo/b"),
+            (".*", ".foo"),
+            ("(a)+$|{b}", "(a)+$|{b}"),
+            ("dir", "dir/file"),
+            ("*", "a/b/c"),
+            ("☺?", "☺é"),
+        ] {
+            assert!(covers(pattern, path), "{pattern} {path}");
+        }
+        for (pattern, path) in [
+            ("dir/**", "dir"),
+            ("**/dir2/*", "dir/dir2"),
+            ("**/file", "dir/afile"),
+            ("**/file*txt", "dir/dir/file.tx"),
+            ("a*b", "a/b"),
+            ("a?b", "a/b"),
+            ("abc.def", "abcZdef"),
+            ("a**b", "axb"),
+            ("dir", "direct"),
+            ("dir/file", "dir"),
+            (".*", "foo"),
+            ("a\\*b", "axb"),
+            ("[!a]", "b"),
+            ("..", "a"),
+        ] {
+            assert!(!covers(pattern, path), "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn malformed_patterns_are_refused() {
+        for pattern in ["[", "[]", "[^]", "a[", "[a-]", "a\\", "[b-a]"] {
+            assert_eq!(IgnorePattern::new(pattern), Err(Malformed), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn tells_whether_anything_below_can_match() {
+        let reaches = |pattern: &str, directory: &str| {
+            IgnorePattern::new(pattern).unwrap().reaches_below(&directory.chars().collect::<Vec<_>>())
+        };
+        assert!(reaches("a/b", "a"));
+        assert!(reaches("*/b", "x"));
+        assert!(reaches("**/b", "x/y"));
+        assert!(reaches("a/b/**", "a/b"));
+        assert!(!reaches("a/b", "a/b"));
+        assert!(!reaches("a/b", "c"));
+        assert!(!reaches("a", "a"));
+        assert!(!reaches("*/b", "x/y"));
+    }
+
+    /// The translation into a regular expression, matched the dull way: `parts` against all of `path`.
+    fn naive(parts: &[Part], path: &[char]) -> bool {
+        let Some((part, rest)) = parts.split_first() else { return path.is_empty() };
+        let one = |fits: bool| fits && naive(rest, &path[1..]);
+        let first = path.first();
+        match part {
+            Part::Char(own) => first.is_some_and(|first| one(first == own)),
+            Part::One => first.is_some_and(|first| one(*first != '/')),
+            Part::Class { member, ranges } => first.is_some_and(|first| {
+                one(ranges.iter().any(|(low, high)| (*low..=*high).contains(first)) == *member)
+            }),
+            Part::Star => {
+                let most = path.iter().position(|character| *character == '/').unwrap_or(path.len());
+                (0..=most).any(|skip| naive(rest, &path[skip..]))
+            }
+            Part::Everything => (0..=path.len()).any(|skip| naive(rest, &path[skip..])),
+            Part::Directories => {
+                let rest = &rest[1..];
+                let ends = path.iter().enumerate().filter(|(_, character)| **character == '/');
+                naive(rest, path) || ends.into_iter().any(|(at, _)| naive(rest, &path[at + 1..]))
+            }
+            Part::InDirectories => unreachable!("skipped with the part before it"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_definition(pattern in "[ab/*?]{0,7}", path in "[ab](/?[ab]){0,5}") {
+            let pattern = IgnorePattern::new(&pattern).unwrap();
+            let path: Vec<char> = path.chars().collect();
+            let mut ends: Vec<usize> = (0..path.len()).filter(|at| path[*at] == '/').collect();
+            ends.push(path.len());
+            let expected = ends.iter().any(|end| naive(&pattern.0, &path[..*end]));
+            prop_assert_eq!(pattern.covers(&path), expected);
+            // Nothing below a directory matches by itself where the pattern does not reach.
+            for end in ends {
+                let below = path.get(end + 1..).unwrap_or_default();
+                let own = (0..=below.len()).filter(|at| *at == below.len() || below[*at] == '/');
+                let matched = own.filter(|at| *at > 0).any(|at| naive(&pattern.0, &path[..end + 1 + at]));
+                prop_assert!(!matched || pattern.reaches_below(&path[..end]));
+            }
+        }
+    }
+}

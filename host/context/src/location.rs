@@ -1,0 +1,115 @@
+//! Addresses of build contexts, as on the command lines of `docker build` and kaniko.
+//!
+//! Only reads text; opens nothing. What this version cannot fetch is refused by its kind.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use zoea_model::SafeUrl;
+
+use crate::ContextError;
+
+/// Where a context is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A directory of this machine: a path, or `dir://path`.
+    Directory(PathBuf),
+}
+
+/// Kinds of addresses by their scheme, with the words of their refusal.
+const UNSUPPORTED: [(&str, &str); 10] = [
+    ("git", "contexts from git repositories"),
+    ("ssh", "contexts from git repositories"),
+    ("tar", "contexts from tar archives"),
+    ("s3", "contexts from S3 buckets"),
+    ("gs", "contexts from Google Cloud Storage"),
+    ("https", "contexts from web addresses"),
+    ("http", "contexts from web addresses"),
+    ("docker-image", "images as the main context"),
+    ("oci-layout", "images as the main context"),
+    ("target", "build targets as the main context"),
+];
+
+impl FromStr for Location {
+    type Err = ContextError;
+
+    fn from_str(text: &str) -> Result<Self, ContextError> {
+        let address = || SafeUrl::new(text).to_string();
+        let unsupported = |kind| ContextError::UnsupportedLocation { address: address(), kind };
+        let invalid = |reason| ContextError::InvalidLocation { address: address(), reason };
+        if text == "-" {
+            return Err(unsupported("contexts from standard input"));
+        }
+        // The short form of ssh: user, host and path, with no slash before the colon.
+        if text.starts_with("git@") && !text.split(':').next().unwrap_or_default().contains('/') {
+            return Err(unsupported("contexts from git repositories"));
+        }
+        let path = match text.split_once("://") {
+            Some(("dir", path)) => path,
+            Some((scheme, _)) if is_scheme(scheme) => {
+                let known = UNSUPPORTED.iter().find(|(name, _)| name.eq_ignore_ascii_case(scheme));
+                return Err(match known {
+                    Some((_, kind)) => unsupported(kind),
+                    None => invalid("its scheme is not known"),
+                });
+            }
+            Some(_) | None => text,
+        };
+        match path {
+            "" => Err(invalid("it is empty")),
+            path if path.contains('\0') => Err(invalid("it holds a NUL byte")),
+            path => Ok(Self::Directory(PathBuf::from(path))),
+        }
+    }
+}
+
+/// Says whether the text before `://` can be a scheme (RFC 3986, section 3.1), not a part of a path.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|rest| rest.is_ascii_alphanumeric() || "+-.".contains(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_directories() {
+        for (text, path) in [
+            (".", "."),
+            ("/srv/app", "/srv/app"),
+            ("dir://workspace", "workspace"),
+            ("dir:///workspace/", "/workspace/"),
+            ("a/b://c", "a/b://c"),
+            ("github.com/a/b", "github.com/a/b"),
+        ] {
+            assert_eq!(text.parse::<Location>().unwrap(), Location::Directory(path.into()));
+        }
+    }
+
+    #[test]
+    fn other_addresses_are_refused_by_kind() {
+        for (text, words) in [
+            ("git://github.com/a/b", "git repositories"),
+            ("git@github.com:a/b.git", "git repositories"),
+            ("tar://context.tar.gz", "tar archives"),
+            ("s3://bucket/key", "S3"),
+            ("gs://bucket/key", "Google"),
+            ("HTTPS://host/context.tar", "web addresses"),
+            ("-", "standard input"),
+            ("foo://bar", "scheme"),
+            ("dir://", "empty"),
+            ("", "empty"),
+        ] {
+            let message = text.parse::<Location>().unwrap_err().to_string();
+            assert!(message.contains(words), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let error = "https://user:password@host/x?token=secret".parse::<Location>().unwrap_err();
+        let message = error.to_string();
+        assert!(!message.contains("password") && !message.contains("secret"), "{message}");
+    }
+}
