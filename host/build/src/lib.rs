@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Obeys a [`zoea_model::Plan`]: runs its stages and steps and composes the image they make.
+//!
+//! Decides nothing about syntax, network or sandbox: what it may use comes in [`Capabilities`], what it must do
+//! stands in the plan. A tree is made only for a stage that has a step which needs one.
+#![forbid(unsafe_code)]
+
+mod bases;
+mod capabilities;
+mod context_tree;
+mod error;
+mod need;
+mod run;
+mod stage;
+mod step;
+
+pub use capabilities::{BaseBlobs, Capabilities, Clock, Options, TreeNeed};
+pub use error::BuildError;
+pub use run::{Built, build};

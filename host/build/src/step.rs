@@ -1,0 +1,167 @@
+//! One step: change the tree, take the difference, write it as a layer.
+
+use cap_std::fs::File;
+use zoea_image::NewLayer;
+use zoea_launch::{LaunchError, StepStatus};
+use zoea_model::{
+    Attributes, CopySource, CopyStep, Event, Operation, Process, RunStep, StepName, TreePath, WorkdirStep,
+};
+use zoea_rootfs::{
+    CopyRequest, DestinationForm, Owner, PackOptions, Rootfs, RootfsError, StageTree, Touched, Vfs, copy,
+    diff, pack, resolve_owner, resolve_user,
+};
+
+use crate::BuildError;
+use crate::context_tree::ContextTree;
+use crate::run::Session;
+
+/// The mode of a directory that the build makes on the way to something else.
+const DIRECTORY_MODE: u32 = 0o755;
+
+/// Performs one operation on a stage's tree; returns its layer, if it makes one.
+pub(crate) fn perform(
+    operation: &Operation,
+    name: &StepName,
+    tree: &mut StageTree,
+    session: &mut Session<'_, '_>,
+) -> Result<Option<NewLayer>, BuildError> {
+    if !operation.makes_layer() {
+        return Ok(None);
+    }
+    let mut rootfs = tree.begin_step()?;
+    let touched = match operation {
+        Operation::Metadata => Touched::Nothing,
+        Operation::Workdir(step) => workdir(step, &mut rootfs, session)?,
+        Operation::Copy(step) => copy_files(step, &mut rootfs, session)?,
+        Operation::Run(step) => run(step, name, &mut rootfs, session)?,
+    };
+    layer(tree, rootfs, touched, session).map(Some)
+}
+
+/// Takes the difference, writes it as a blob and makes it the tree's new state.
+fn layer(
+    tree: &mut StageTree,
+    rootfs: Rootfs,
+    touched: Touched,
+    session: &Session<'_, '_>,
+) -> Result<NewLayer, BuildError> {
+    let options = PackOptions {
+        compression: session.options.compression,
+        source_date_epoch: session.options.source_date_epoch,
+    };
+    let changes = diff(&rootfs, &touched)?;
+    let mut writer = session.capabilities.blobs.writer()?;
+    let packed = pack(&changes, &rootfs, &options, &mut writer)?;
+    writer.finish()?;
+    tree.commit_step(rootfs, packed.index)?;
+    Ok(NewLayer {
+        digest: packed.digest,
+        size: packed.size,
+        diff_id: packed.diff_id,
+        media_type: packed.media_type,
+    })
+}
+
+fn workdir(
+    step: &WorkdirStep,
+    rootfs: &mut Rootfs,
+    session: &Session<'_, '_>,
+) -> Result<Touched, BuildError> {
+    let owner = resolve_owner(&step.owner, &opener(&rootfs.vfs(session.now())))?;
+    make_directory(&step.path, owner, rootfs, session)?;
+    Ok(Touched::Paths)
+}
+
+fn copy_files(
+    step: &CopyStep,
+    rootfs: &mut Rootfs,
+    session: &mut Session<'_, '_>,
+) -> Result<Touched, BuildError> {
+    let now = session.now();
+    let owner = match &step.owner {
+        Some(spec) => Some(resolve_owner(spec, &opener(&rootfs.vfs(now)))?),
+        None => None,
+    };
+    let request = CopyRequest {
+        sources: &step.sources,
+        inline_files: &step.inline_files,
+        destination: &step.destination,
+        form: if step.into_directory { DestinationForm::Directory } else { DestinationForm::Name },
+        owner,
+        mode: step.mode,
+        archives: step.archives,
+    };
+    match &step.from {
+        CopySource::Context => {
+            let source = ContextTree(session.capabilities.context);
+            copy(&mut rootfs.vfs(now), &source, &request)?;
+        }
+        CopySource::Stage(id) => {
+            let tree = session.results.get(id).and_then(|result| result.tree.as_ref());
+            let tree = tree.ok_or(BuildError::UnknownStage(*id))?;
+            let source = session.capabilities.workspace.view(tree)?;
+            copy(&mut rootfs.vfs(now), &source, &request)?;
+        }
+        CopySource::Image(pinned) => {
+            let tree = session.bases.tree(pinned)?;
+            let source = session.capabilities.workspace.view(&tree)?;
+            copy(&mut rootfs.vfs(now), &source, &request)?;
+        }
+    }
+    Ok(Touched::Paths)
+}
+
+fn run(
+    step: &RunStep,
+    name: &StepName,
+    rootfs: &mut Rootfs,
+    session: &Session<'_, '_>,
+) -> Result<Touched, BuildError> {
+    let identity = resolve_user(&step.user, &opener(&rootfs.vfs(session.now())))?;
+    let owner = Owner { uid: identity.uid, gid: identity.gid };
+    make_directory(&step.working_directory, owner, rootfs, session)?;
+    let process = Process {
+        command: step.command.clone(),
+        environment: step.environment.clone(),
+        working_directory: step.working_directory.clone(),
+        user: step.user.clone(),
+        network: step.network,
+    };
+    let events = session.capabilities.events;
+    let mut output = |stream, bytes: &[u8]| {
+        events.emit(Event::StepOutput { step: name.clone(), stream, bytes: bytes.to_vec() });
+    };
+    let probe = session.capabilities.probe;
+    let no_launcher = || BuildError::Launch(LaunchError::NoLauncher(probe.clone()));
+    let launcher = session.capabilities.launcher.ok_or_else(no_launcher)?;
+    let outcome = launcher.run(rootfs, &process, &identity, &mut output).map_err(BuildError::Launch)?;
+    if outcome.status == StepStatus::Exited(0) {
+        return Ok(outcome.touched);
+    }
+    Err(BuildError::Failed { status: outcome.status, kind: probe.kind })
+}
+
+/// Makes a directory and what is missing above it, owned by `owner`; leaves an existing one as it is.
+fn make_directory(
+    path: &TreePath,
+    owner: Owner,
+    rootfs: &mut Rootfs,
+    session: &Session<'_, '_>,
+) -> Result<(), BuildError> {
+    let now = session.now();
+    let attributes =
+        Attributes { uid: owner.uid, gid: owner.gid, ..Attributes::root_owned(DIRECTORY_MODE, now) };
+    rootfs.vfs(now).create_dir_all(path, &attributes)?;
+    Ok(())
+}
+
+/// Opens files of the tree for the resolution of names; a missing file is none.
+fn opener<'a>(vfs: &'a Vfs<'_>) -> impl Fn(&TreePath) -> Result<Option<File>, RootfsError> + 'a {
+    |path| {
+        let resolved = vfs.resolve(path)?;
+        match vfs.lookup(&resolved) {
+            Some(_) => vfs.open_file(&resolved).map(Some),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The zoea command: arguments, options, wiring of authority, progress, report, exit status.
+#![forbid(unsafe_code)]
+
+mod args;
+mod error;
+mod kaniko_log;
+mod options;
+mod output_spec;
+mod plain_progress;
+mod report;
+mod report_files;
+mod request;
+mod run;
+mod wire;
+
+pub use run::run;

@@ -1,0 +1,260 @@
+//! The only place where ambient authority becomes capabilities.
+//!
+//! Reads the environment, the clock and the working directory; opens the directories and files that the user
+//! named. Everything below gets what it may use as values.
+
+use std::ffi::OsString;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use zoea::model::{Network, SafeUrl, Timestamp};
+use zoea::{
+    BlobStore, Credentials, Hosts, ImageStore, Proxies, RegistryOptions, StepSettings, Store, Surroundings,
+};
+
+use crate::error::CliError;
+use crate::options::{Direction, PlainHttp};
+
+/// The largest Dockerfile that is read; far above any that people write.
+const LARGEST_DOCKERFILE: u64 = 16 << 20;
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SystemClock;
+
+impl zoea::Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => Timestamp {
+                seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+                nanoseconds: since.subsec_nanos(),
+            },
+            Err(_) => Timestamp::EPOCH,
+        }
+    }
+}
+
+/// Returns a variable of the environment, unless it is unset, empty or not UTF-8.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Opens a directory that the user named.
+pub(crate) fn open_directory(path: &Path) -> Result<Dir, CliError> {
+    Dir::open_ambient_dir(path, ambient_authority()).map_err(|source| CliError::File {
+        action: "open directory",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Opens a directory, making it and what is missing above it first.
+pub(crate) fn create_directory(path: &Path) -> Result<Dir, CliError> {
+    Dir::create_ambient_dir_all(path, ambient_authority()).map_err(|source| CliError::File {
+        action: "create directory",
+        path: path.to_owned(),
+        source,
+    })?;
+    open_directory(path)
+}
+
+/// Splits a file's path into its opened directory and its name.
+pub(crate) fn open_parent(path: &Path) -> Result<(Dir, PathBuf), CliError> {
+    let name = path.file_name().ok_or_else(|| CliError::File {
+        action: "use as a file",
+        path: path.to_owned(),
+        source: io::ErrorKind::IsADirectory.into(),
+    })?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((open_directory(parent)?, PathBuf::from(name)))
+}
+
+/// Says whether something exists at a path.
+pub(crate) fn exists(path: &Path) -> bool {
+    path.try_exists().unwrap_or(false)
+}
+
+/// Reads a Dockerfile.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
+    let failed = |source| CliError::File { action: "read", path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    read_limited(file).map_err(failed)
+}
+
+/// Reads a Dockerfile from standard input.
+pub(crate) fn read_stdin() -> Result<Vec<u8>, CliError> {
+    read_limited(io::stdin().lock()).map_err(|source| CliError::File {
+        action: "read",
+        path: PathBuf::from("standard input"),
+        source,
+    })
+}
+
+fn read_limited(reader: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let count = reader.take(LARGEST_DOCKERFILE + 1).read_to_end(&mut bytes)?;
+    if count as u64 > LARGEST_DOCKERFILE {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Reads a small file of the machine, such as `/etc/resolv.conf`; empty where there is none.
+pub(crate) fn read_optional(path: &Path) -> Vec<u8> {
+    std::fs::File::open(path).and_then(read_limited).unwrap_or_default()
+}
+
+/// The state directory, opened.
+#[derive(Debug)]
+pub(crate) struct StateDirectory {
+    pub(crate) directory: Dir,
+    /// Absolute.
+    pub(crate) path: PathBuf,
+}
+
+/// Finds the first writable of: `given`, `$XDG_STATE_HOME/zoea`, `$HOME/.local/state/zoea`, a private directory
+/// under `$TMPDIR` named after `user`.
+///
+/// # Errors
+/// When none can be written, or the given one cannot: a directory that the user named is not replaced silently.
+pub(crate) fn state_directory(given: Option<&Path>, user: u32) -> Result<StateDirectory, CliError> {
+    let candidates: Vec<PathBuf> = match given {
+        Some(path) => vec![path.to_owned()],
+        None => default_state_directories(user),
+    };
+    let mut tried = Vec::new();
+    for path in candidates {
+        match open_state(&path) {
+            Ok(state) => return Ok(state),
+            Err(error) => tried.push(format!("`{}` ({error})", path.display())),
+        }
+    }
+    Err(CliError::StateDirectory { tried: tried.join(", ") })
+}
+
+fn default_state_directories(user: u32) -> Vec<PathBuf> {
+    let xdg = variable("XDG_STATE_HOME").map(|path| PathBuf::from(path).join("zoea"));
+    let home = variable("HOME").map(|path| PathBuf::from(path).join(".local/state/zoea"));
+    let temporary = std::env::temp_dir().join(format!("zoea-{user}"));
+    xdg.into_iter().chain(home).chain([temporary]).filter(|path| path.is_absolute()).collect()
+}
+
+fn open_state(path: &Path) -> io::Result<StateDirectory> {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+    let path = std::path::absolute(path)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+    let directory = Dir::open_ambient_dir(&path, ambient_authority())?;
+    let probe = format!(".writable-{}", std::process::id());
+    let made_by_us = directory.create(&probe).and_then(|file| file.metadata());
+    directory.remove_file(&probe)?;
+    // A directory that somebody else made in a shared place could be changed under a build. Whoever this process
+    // is in its user namespace, what it makes shows its own identity.
+    let (owner, me) = (std::fs::metadata(&path)?.uid(), cap_std::fs::MetadataExt::uid(&made_by_us?));
+    if owner != me {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("it belongs to user {owner}, not to {me}"),
+        ));
+    }
+    Ok(StateDirectory { directory, path })
+}
+
+/// Starts the threads that registry traffic runs on. After `zoea::enter`: that needs a single thread.
+pub(crate) fn runtime() -> Result<Arc<tokio::runtime::Runtime>, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map(Arc::new)
+        .map_err(CliError::Start)
+}
+
+/// Returns the name that this program was called by.
+pub(crate) fn called_as(arguments: &[OsString]) -> Option<&str> {
+    Path::new(arguments.first()?).file_name()?.to_str()
+}
+
+/// Returns the user that started this program. Before `zoea::enter`, which may make it look like root.
+pub(crate) fn invoking_user() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+/// What the state directory holds, opened.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    pub(crate) layers: Store,
+    pub(crate) blobs: BlobStore,
+    pub(crate) images: ImageStore,
+}
+
+/// Opens the stores of the state directory.
+pub(crate) fn stores(state: &StateDirectory, surroundings: &Surroundings) -> Result<Stores, CliError> {
+    // Without overlays a build without RUN still works, on plain trees; one with RUN is told what is missing.
+    let overlay = surroundings.probe_overlay(&state.path).ok();
+    let directory = state.directory.try_clone().map_err(|source| CliError::File {
+        action: "open directory",
+        path: state.path.clone(),
+        source,
+    })?;
+    let layers = Store::open(directory, state.path.clone(), overlay).map_err(CliError::State)?;
+    let blobs = BlobStore::open(&state.directory).map_err(CliError::Images)?;
+    let images = ImageStore::open(&state.directory, blobs.clone()).map_err(CliError::Images)?;
+    Ok(Stores { layers, blobs, images })
+}
+
+/// Says how registries are spoken to: flags, `DOCKER_AUTH_CONFIG`, Docker's `config.json`, proxy variables.
+pub(crate) fn registry_options(plain_http: &PlainHttp) -> Result<RegistryOptions, CliError> {
+    let hosts = |direction| match plain_http.every.contains(&direction) {
+        true => Hosts::All,
+        false => Hosts::Listed(plain_http.registries.iter().cloned().collect()),
+    };
+    Ok(RegistryOptions {
+        credentials: credentials()?,
+        plain_http_pull: hosts(Direction::Pull),
+        plain_http_push: hosts(Direction::Push),
+        proxies: proxies(),
+    })
+}
+
+fn credentials() -> Result<Credentials, CliError> {
+    let variable_text = variable("DOCKER_AUTH_CONFIG").unwrap_or_default();
+    let given = Credentials::from_docker_config(&variable_text, "DOCKER_AUTH_CONFIG");
+    let directory = variable("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".docker")));
+    let file = match directory.map(|directory| directory.join("config.json")) {
+        Some(path) if exists(&path) => {
+            let bytes = read_file(&path)?;
+            Credentials::from_docker_config(&String::from_utf8_lossy(&bytes), &path.display().to_string())
+        }
+        Some(_) | None => Ok(Credentials::default()),
+    };
+    Ok(given.map_err(CliError::Images)?.or(file.map_err(CliError::Images)?))
+}
+
+/// Upper-case names count, lower-case ones where those are unset; `http_proxy` has no upper-case form in
+/// programs that may run as CGI, but a builder is none.
+fn proxies() -> Proxies {
+    let either = |upper: &str| variable(upper).or_else(|| variable(&upper.to_lowercase()));
+    Proxies {
+        http: either("HTTP_PROXY").map(SafeUrl::new),
+        https: either("HTTPS_PROXY").map(SafeUrl::new),
+        none_for: either("NO_PROXY").unwrap_or_default(),
+    }
+}
+
+/// Says what all steps have in common: the host's resolver and network.
+pub(crate) fn step_settings() -> StepSettings {
+    StepSettings { resolver: read_optional(Path::new("/etc/resolv.conf")), network: Network::Default }
+}
+
+/// Says whether two paths lead to one file.
+pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |path: &Path| std::fs::metadata(path).map(|status| (status.dev(), status.ino())).ok();
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}

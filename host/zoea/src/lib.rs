@@ -1,0 +1,30 @@
+//! zoea for embedders: one request, one result, one stream of events, one error.
+//!
+//! [`build`] is the whole pipeline. It reads no environment, no working directory and no clock: what it may
+//! use comes in [`Authority`], what it should do in [`Request`].
+#![forbid(unsafe_code)]
+
+mod authority;
+mod error;
+mod export;
+mod location;
+mod pipeline;
+mod request;
+mod resolve;
+
+pub use authority::Authority;
+pub use error::{Kind, ZoeaError};
+pub use location::{ImageLocation, LocationError};
+pub use pipeline::{Report, build};
+pub use request::{DockerfileText, FileSink, NamedImage, Output, PullPolicy, Request};
+pub use resolve::ResolveError;
+
+pub use zoea_build::Clock;
+pub use zoea_context::{Context, ContextError, Location};
+pub use zoea_dockerfile::Request as DockerfileRequest;
+pub use zoea_image::{
+    BlobStore, Credentials, Hosts, ImageError, ImageFormat, ImageStore, Proxies, Registry, RegistryOptions,
+};
+pub use zoea_launch::{LaunchError, Refusal, StepSettings, StepStatus, Surroundings, enter, intercept};
+pub use zoea_model as model;
+pub use zoea_rootfs::{Compression, OverlayMounter, RootfsError, Store};
