@@ -15,8 +15,8 @@ use zoea_rootfs::OverlayMounter;
 
 use crate::mount::path_of;
 
-/// The longest option string: `mount(2)` copies one page, its final NUL included.
-const OPTIONS_LIMIT: usize = 4095;
+/// The longest option string: `mount(2)` copies one page, its final NUL included; one option may be added.
+const OPTIONS_LIMIT: usize = 4095 - ",volatile".len();
 
 /// Mounts overlays with `mount(2)`.
 ///
@@ -54,8 +54,15 @@ impl OverlayMounter for KernelOverlay {
             let reason = format!("{count} layers are more than one mount of the kernel takes (about 200)");
             return Err(io::Error::new(io::ErrorKind::ArgumentListTooLong, reason));
         }
-        let options = CString::new(options)?;
-        Ok(rustix::mount::mount("overlay", target, "overlay", flags, options.as_c_str())?)
+        if upper.is_some() {
+            // The upper directory is disposable until its step is published, and never mounted again with its work
+            // directory: nothing needs to reach the disk when it is unmounted. Linux before 5.10 has no such option.
+            match mount(target, flags, &format!("{options},volatile")) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                other => return other,
+            }
+        }
+        mount(target, flags, &options)
     }
 
     /// Unmounts what is mounted at `target`.
@@ -65,6 +72,11 @@ impl OverlayMounter for KernelOverlay {
     fn unmount(&self, target: &Path) -> io::Result<()> {
         Ok(rustix::mount::unmount(target, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH)?)
     }
+}
+
+fn mount(target: &Path, flags: MountFlags, options: &str) -> io::Result<()> {
+    let options = CString::new(options)?;
+    Ok(rustix::mount::mount("overlay", target, "overlay", flags, options.as_c_str())?)
 }
 
 /// Opens a directory as a place.

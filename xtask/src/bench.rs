@@ -1,0 +1,126 @@
+//! The benchmark: what zoea costs, measured beside the builders that are installed, in one run on one machine.
+//!
+//! Prints tables and judges nothing: a time is never a test. Every figure is the best of a few runs, so that what
+//! else the machine did counts least.
+
+mod builder;
+mod measure;
+mod tree;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use zoea_tests::{Actor, Base, Registry, Zoea, cache, noise};
+
+use builder::Builder;
+
+/// How many steps the step benchmarks run.
+const STEPS: u32 = 20;
+
+/// How often each build is measured.
+const RUNS: usize = 5;
+
+/// The sizes of the trees on which steps are compared.
+const TREE_SIZES: [u32; 2] = [10_000, 100_000];
+
+/// The size of the file that is copied to find the peak of memory: 1 GiB.
+const BIG_FILE: u64 = 1 << 30;
+
+/// Measures everything with an optimised build of this workspace.
+pub(crate) fn run() -> Result<()> {
+    if std::env::var_os(cache::PROGRAM).is_none() {
+        return with_optimised_program();
+    }
+    let zoea = Zoea::new(Actor::Root)?;
+    let registry = Registry::start()?;
+    twenty_steps(&zoea, &registry)?;
+    growing_base(&zoea)?;
+    metadata_only(&zoea, &registry)?;
+    big_file(&zoea)
+}
+
+/// Builds the program with optimisation and starts this task again with it.
+fn with_optimised_program() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let build = ["build", "--release", "--quiet", "--package", "zoea-cli", "--message-format", "json"];
+    let output = Command::new("cargo").args(build).current_dir(root).output()?;
+    ensure!(output.status.success(), "cargo build: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let program = text.lines().find_map(|line| line.split("\"executable\":\"").nth(1)?.split('"').next());
+    let program = program.context("cargo build made no program")?;
+    let status = Command::new(std::env::current_exe()?).arg("bench").env(cache::PROGRAM, program).status()?;
+    ensure!(status.success(), "the benchmark ended with {status}");
+    Ok(())
+}
+
+fn steps(base: &str, count: u32) -> String {
+    let lines = (0..count).map(|number| format!("RUN echo {number} > /f{number}\n"));
+    format!("FROM {base}\n{}", lines.collect::<String>())
+}
+
+/// Twenty small steps on a Debian that is unpacked already.
+fn twenty_steps(zoea: &Zoea, registry: &Registry) -> Result<()> {
+    println!("\n### Twenty `RUN echo $i > /f$i` on Debian, base present\n");
+    println!("| builder | seconds | times zoea |\n|---|---:|---:|");
+    let base = registry.put(Base::Debian)?;
+    let mut own = None;
+    for builder in Builder::installed(zoea) {
+        let warm = zoea.context(&[("Dockerfile", &steps(&base, 1))])?;
+        builder.build(&warm, registry)?.success()?;
+        let context = zoea.context(&[("Dockerfile", &steps(&base, STEPS))])?;
+        let seconds = measure::best(RUNS, || builder.build(&context, registry)?.success())?;
+        println!("| {} | {seconds:.2} | {:.1} |", builder.name(), seconds / *own.get_or_insert(seconds));
+    }
+    Ok(())
+}
+
+/// What one step costs on small and on big bases.
+fn growing_base(zoea: &Zoea) -> Result<()> {
+    println!("\n### One `RUN` step on bases of different sizes\n");
+    println!("| files in the base | milliseconds per step | times the first |\n|---:|---:|---:|");
+    let mut first = None;
+    for size in TREE_SIZES {
+        let archive = tree::archive(zoea, size)?;
+        let base = format!("base=oci-archive://{}", archive.display());
+        let time = |count| -> Result<f64> {
+            let context = zoea.context(&[("Dockerfile", &steps("base", count))])?;
+            let build = || zoea.build(&context, &["--build-context", &base])?.success();
+            build()?;
+            measure::best(RUNS, build)
+        };
+        let step = (time(STEPS + 1)? - time(1)?) / f64::from(STEPS) * 1000.0;
+        println!("| {size} | {step:.1} | {:.2} |", step / *first.get_or_insert(step));
+    }
+    Ok(())
+}
+
+/// A build that needs no file of its base.
+fn metadata_only(zoea: &Zoea, registry: &Registry) -> Result<()> {
+    println!("\n### `FROM debian` and `ENTRYPOINT`, not pushed, base never seen before\n");
+    let base = registry.put(Base::Debian)?;
+    let text = format!("FROM {base}\nENTRYPOINT [\"/bin/bash\",\"-c\",\"echo hello\"]\n");
+    let context = zoea.context(&[("Dockerfile", &text)])?;
+    let context = format!("--context=dir://{}", context.display());
+    let seconds = measure::best(RUNS, || {
+        // A home of its own each time: nothing is known of the base.
+        let zoea = Zoea::new(Actor::Root)?;
+        let start = std::time::Instant::now();
+        zoea.run(&["executor", &context, "--no-push", "--insecure-pull"])?.success()?;
+        Ok(start.elapsed())
+    })?;
+    println!("| builder | milliseconds |\n|---|---:|\n| zoea | {:.0} |", seconds * 1000.0);
+    Ok(())
+}
+
+/// The most memory that is resident while a big file is copied.
+fn big_file(zoea: &Zoea) -> Result<()> {
+    println!("\n### `COPY` of 1 GiB that cannot be compressed\n");
+    let context = zoea.context(&[("Dockerfile", "FROM scratch\nCOPY big /\n")])?;
+    noise::write(&context.join("big"), BIG_FILE)?;
+    let context = context.to_string_lossy();
+    let output = format!("type=oci,dest={}", zoea.home().join("big.tar").display());
+    let (seconds, mebibytes) = measure::memory(zoea, &["build", &context, "-o", &output])?;
+    println!("| builder | seconds | peak MiB |\n|---|---:|---:|\n| zoea | {seconds:.1} | {mebibytes:.0} |");
+    Ok(())
+}
