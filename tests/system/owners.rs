@@ -16,7 +16,7 @@ RUN mkdir -p /srv/data/sub /srv/gone && echo one > /srv/data/one && echo x > /sr
 RUN rm -r /srv/gone && mkdir -m 750 /srv/gone && echo new > /srv/gone/new \
  && chown 0:1003 /srv/data && chmod 711 /srv && rm /bin/yes && chown 65534:65534 /etc/group \
  && touch -h -d '2001-02-03 04:05:06' /srv/data/link
-WORKDIR /work/deep
+WORKDIR /made/deep
 COPY --chown=alice:crew --chmod=640 file tree/ ./
 USER alice
 RUN echo mine > /tmp/mine && id -u > /tmp/uid && id -G > /tmp/groups
@@ -25,7 +25,7 @@ RUN mv /srv/data/sub /srv/data/moved && mv /srv/gone /srv/kept && cp -a /bin/cat
 RUN true
 FROM base
 COPY --from=made /srv /srv
-COPY --from=made --chown=7:8 /work /work
+COPY --from=made --chown=7:8 /made /made
 COPY --from=made /tmp /tmp
 RUN rm -rf /root && echo end > /end && chmod 600 /end
 VOLUME /srv
@@ -77,9 +77,9 @@ fn an_ordinary_user_builds_the_right_tree() -> Result<()> {
         ("srv/kept", 0, 0, 0o750),
         ("srv/pipe", 0, 0, 0o620),
         ("etc/group", 65534, 65534, 0o644),
-        ("work/deep", 0, 0, 0o755),
-        ("work/deep/file", 1001, 1002, 0o640),
-        ("work/deep/b/c", 1001, 1002, 0o640),
+        ("made/deep", 0, 0, 0o755),
+        ("made/deep/file", 1001, 1002, 0o640),
+        ("made/deep/b/c", 1001, 1002, 0o640),
         ("tmp/mine", 1001, 1002, 0o644),
     ] {
         let metadata = root.join(path).symlink_metadata()?;
