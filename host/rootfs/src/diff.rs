@@ -2,7 +2,8 @@
 //!
 //! Compares what a step touched with what the tree was before it. Changes nothing. An entry is changed if its
 //! kind, content, link target, owner, mode, time or kept extended attributes differ, and for no other reason: a
-//! directory is not changed by what happens below it unless its own time is.
+//! directory is not changed by what happens below it unless its own time is. The time of the root directory does
+//! not count: every unpacker makes a root of its own, and other builders write none.
 
 use std::collections::BTreeMap;
 
@@ -71,6 +72,9 @@ pub(crate) fn changed_entry(
     mut new: Entry,
 ) -> Result<Option<Entry>, RootfsError> {
     let Some(old) = old else { return Ok(Some(new)) };
+    if path.is_root() {
+        new.attributes.mtime = old.attributes.mtime;
+    }
     if old.attributes != new.attributes {
         return Ok(Some(new));
     }

@@ -48,9 +48,9 @@ fn packed(compression: Compression, epoch: Option<i64>, threads: usize) -> (Pack
 #[test]
 fn layers_are_pinned_for_every_number_of_threads() {
     let golden = [
-        (Compression::Gzip, "sha256:9ad1a5ec97022870bab62d20ca972d0fb69a007612cdc69d47b76eb896e58d21"),
-        (Compression::Zstd, "sha256:eb4e6e0fbe0ebeba9fbd2b2b7623729a821bdae771ab323a3b746b83626bf186"),
-        (Compression::None, "sha256:d593c14237bbb05054c2ec9d7051e82075b3bef19215940041f8ef62f8362ac5"),
+        (Compression::Gzip, "sha256:67dc6c10b8df728b7ab10819438b5356d245d1f4478df89fe3874fdf2839f42d"),
+        (Compression::Zstd, "sha256:5ce6cbe00f21038bab6489851e51d6f7eb788f11f086f8db79ba5f17d6ca64c6"),
+        (Compression::None, "sha256:f34ca21a879363bd10d688fa499e6535e15be734c3ed58b84f2e4133b0018218"),
     ];
     let mut found = Vec::new();
     for (compression, _) in golden {
@@ -80,7 +80,6 @@ fn members_come_in_order_with_their_records() {
     let expected = [
         (".wh.a-gone", 0),
         ("d/.wh.gone", 0),
-        ("./", 1_000_000),
         ("d/", 1_000_000),
         ("d/.wh..wh..opq", 0),
         ("d/again", 5),
@@ -112,7 +111,7 @@ fn gnu_tar_reads_our_layers() {
         return;
     };
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 12);
+    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 11);
 }
 
 #[test]

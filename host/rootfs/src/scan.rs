@@ -27,6 +27,12 @@ pub(crate) fn scan_diff(rootfs: &Rootfs) -> Changes {
             continue;
         }
         let mut entry = entry.clone();
+        if path.is_root() {
+            entry.attributes.mtime = old[path].attributes.mtime;
+            if old[path].attributes == entry.attributes {
+                continue;
+            }
+        }
         if !entry.node.is_directory() {
             let first = firsts.entry(*id).or_insert_with(|| path.clone());
             entry.hard_link_to = (first != path).then(|| first.clone());
