@@ -90,6 +90,11 @@ fn ignored_files_do_not_exist() -> Result<()> {
     let found = entries(&zoea, &context, "FROM scratch\nCOPY . /\n")?;
     let names: Vec<_> = found.iter().filter_map(|line| line.split(' ').nth(2)).collect();
     assert_eq!(names, ["b.txt", "dir/", "dir/link", "dir/one"]);
+    fs::write(context.join("Dockerfile.dockerignore"), "*\n!a.txt\n")?;
+    let found = entries(&zoea, &context, "FROM scratch\nCOPY . /\n")?;
+    let names: Vec<_> = found.iter().filter_map(|line| line.split(' ').nth(2)).collect();
+    assert_eq!(names, ["a.txt"], "the file beside the Dockerfile wins");
+    fs::remove_file(context.join("Dockerfile.dockerignore"))?;
     fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY a.txt /\n")?;
     zoea.build(&context, &[])?.failure(65, &["Dockerfile:2", "a.txt"])?;
     Ok(())

@@ -118,3 +118,30 @@ fn progress_is_a_json_object_a_line() -> Result<()> {
     assert!(events.iter().any(|event| event["event"] == "image-built"), "{said}");
     Ok(())
 }
+
+/// As root a link could be one of `/dev`, and a device or pipe is what somebody reads from.
+#[test]
+fn what_is_no_plain_file_is_written_and_never_replaced() -> Result<()> {
+    let name = "what_is_no_plain_file_is_written_and_never_replaced";
+    let Some((zoea, context)) = zoea(name)? else { return Ok(()) };
+    let path = |name: &str| zoea.home().join(name);
+    for (link, target) in [("id-link", "id"), ("tar-link", "tar")] {
+        fs::write(path(target), "x".repeat(1 << 20))?;
+        std::os::unix::fs::symlink(target, path(link))?;
+    }
+    let output = format!("type=tar,dest={}", path("tar-link").display());
+    zoea.build(&context, &["-o", &output, "--iidfile", &path("id-link").to_string_lossy()])?.success()?;
+    assert!(fs::symlink_metadata(path("id-link"))?.is_symlink());
+    assert!(fs::symlink_metadata(path("tar-link"))?.is_symlink());
+    assert!(fs::read_to_string(path("id"))?.starts_with("sha256:"));
+    assert_eq!(fs::read_to_string(path("id"))?.len(), "sha256:".len() + 64);
+    Finished::of(Command::new("tar").arg("tf").arg(path("tar")))?.success()?;
+
+    Finished::of(Command::new("mkfifo").arg(path("pipe")))?.success()?;
+    let reader = Command::new("cat").arg(path("pipe")).stdout(std::process::Stdio::piped()).spawn()?;
+    zoea.build(&context, &["--iidfile", &path("pipe").to_string_lossy()])?.success()?;
+    let read = reader.wait_with_output()?.stdout;
+    assert!(String::from_utf8(read)?.starts_with("sha256:"));
+    assert!(!fs::symlink_metadata(path("pipe"))?.is_file());
+    Ok(())
+}

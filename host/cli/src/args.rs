@@ -40,7 +40,7 @@ pub(crate) enum ProgressForm {
 pub(crate) enum CompressionName {
     /// gzip.
     Gzip,
-    /// Zstandard; needs OCI media types.
+    /// Zstandard; not for `docker load`.
     Zstd,
     /// No compression.
     None,
@@ -103,6 +103,9 @@ pub(crate) struct BuildArguments {
     /// Ask the registry even for images that an earlier build left in the state directory
     #[arg(long)]
     pub(crate) pull: bool,
+    /// Run every step; this version has no cache and always does
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Compress new layers so
     #[arg(long, value_enum, default_value = "gzip")]
     pub(crate) compression: CompressionName,

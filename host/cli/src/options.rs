@@ -114,6 +114,7 @@ pub(crate) fn from_build(arguments: BuildArguments) -> Result<Options, CliError>
     let pull = if arguments.pull { zoea::PullPolicy::Always } else { zoea::PullPolicy::PreferStored };
     let base = from_common(&arguments.common, arguments.platform.as_deref(), arguments.compression)?;
     check_stdout(&outputs)?;
+    check_compression(&outputs, arguments.compression)?;
     Ok(Options {
         context: arguments.context,
         dockerfile,
@@ -143,6 +144,7 @@ pub(crate) fn from_executor(arguments: ExecutorArguments) -> Result<Options, Cli
     if !arguments.no_push {
         outputs.push(OutputSpec::Image { push: true, names: Vec::new() });
     }
+    check_compression(&outputs, arguments.compression)?;
     let base = from_common(&arguments.common, arguments.custom_platform.as_deref(), arguments.compression)?;
     let directions = [(arguments.insecure, Direction::Push), (arguments.insecure_pull, Direction::Pull)];
     let every = directions.into_iter().filter(|(given, _)| *given).map(|(_, direction)| direction).collect();
@@ -237,6 +239,17 @@ fn named_images(texts: &[String]) -> Result<BTreeMap<String, ImageLocation>, Cli
     texts.iter().map(named).collect()
 }
 
+/// `docker load` knows gzip only: its archives say nothing of a layer's compression.
+fn check_compression(outputs: &[OutputSpec], compression: CompressionName) -> Result<(), CliError> {
+    let docker = outputs.iter().any(|output| matches!(output, OutputSpec::DockerArchive(_)));
+    match compression {
+        CompressionName::Zstd if docker => {
+            Err(CliError::Usage("An archive for `docker load` cannot have zstd layers: use gzip or none"))
+        }
+        CompressionName::Zstd | CompressionName::Gzip | CompressionName::None => Ok(()),
+    }
+}
+
 fn check_stdout(outputs: &[OutputSpec]) -> Result<(), CliError> {
     let to_stdout = |output: &&OutputSpec| {
         matches!(
@@ -299,6 +312,7 @@ mod tests {
             &["build", "--build-context", "a=b"],
             &["build", "--source-date-epoch", "yesterday"],
             &["build", "-o", "-", "-o", "type=oci,dest=-"],
+            &["build", "--compression", "zstd", "-o", "type=docker,dest=a"],
             &["executor"],
         ] {
             assert!(options(words).is_err(), "{words:?}");

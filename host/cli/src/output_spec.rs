@@ -85,6 +85,11 @@ impl<'a> Fields<'a> {
 
     fn into_spec(self) -> Result<OutputSpec, CliError> {
         let kind = self.kind.ok_or_else(|| self.invalid("`type` is missing".to_owned()))?;
+        if !["oci", "docker", "local", "tar", "image"].contains(&kind) {
+            return Err(self.invalid(format!(
+                "unknown type `{kind}`; known are `oci`, `docker`, `local`, `tar` and `image`"
+            )));
+        }
         if kind != "image" && (self.push || !self.names.is_empty()) {
             return Err(self.invalid("`push` and `name` go with `type=image` only".to_owned()));
         }
@@ -100,10 +105,7 @@ impl<'a> Fields<'a> {
             "image" if self.destination.is_some() => {
                 Err(self.invalid("`type=image` has no `dest`".to_owned()))
             }
-            "image" => Ok(OutputSpec::Image { push: self.push, names: self.names }),
-            _ => Err(self.invalid(format!(
-                "unknown type `{kind}`; known are `oci`, `docker`, `local`, `tar` and `image`"
-            ))),
+            _ => Ok(OutputSpec::Image { push: self.push, names: self.names }),
         }
     }
 

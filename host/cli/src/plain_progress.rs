@@ -7,6 +7,9 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use zoea::model::{Event, Events, OutputStream, StepName};
 
+/// A line that grows longer is shown in parts, so that output without an end of line fills no memory.
+const LONGEST_LINE: usize = 64 << 10;
+
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -63,18 +66,25 @@ impl<W: Write> State<W> {
 
     fn output(&mut self, step: &StepName, stream: OutputStream, bytes: &[u8]) -> std::io::Result<()> {
         let key = (step.stage.clone(), step.number, stream == OutputStream::Stderr);
+        let prefix = prefix(step);
         let mut pending = self.partial.remove(&key).unwrap_or_default();
-        pending.extend_from_slice(bytes);
-        let whole = pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let rest = pending.split_off(whole);
-        for line in pending.split_inclusive(|byte| *byte == b'\n') {
-            self.sink.write_all(prefix(step).as_bytes())?;
-            self.sink.write_all(line)?;
+        // One write for all lines that an event completes: a step may write millions.
+        let mut whole = Vec::with_capacity(bytes.len() + prefix.len());
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            pending.extend_from_slice(part);
+            let ended = part.ends_with(b"\n");
+            if ended || pending.len() >= LONGEST_LINE {
+                whole.extend_from_slice(prefix.as_bytes());
+                whole.append(&mut pending);
+                if !ended {
+                    whole.push(b'\n');
+                }
+            }
         }
-        if !rest.is_empty() {
-            self.partial.insert(key, rest);
+        if !pending.is_empty() {
+            self.partial.insert(key, pending);
         }
-        Ok(())
+        self.sink.write_all(&whole)
     }
 
     fn flush(&mut self, step: &StepName) -> std::io::Result<()> {
@@ -193,6 +203,17 @@ mod tests {
             ],
         );
         assert_eq!(text, "[app 2/3] RUN make\n[app 2/3] | a\n[app 2/3] | bc\n[app 2/3] | \n[app 2/3] | d\n");
+    }
+
+    #[test]
+    fn an_endless_line_is_shown_in_parts() {
+        let output = |length| Event::StepOutput {
+            step: step(),
+            stream: OutputStream::Stderr,
+            bytes: vec![b'x'; length],
+        };
+        let text = written(Form::Plain, vec![output(LONGEST_LINE - 1), output(5)]);
+        assert_eq!(text, format!("[app 2/3] | {}\n", "x".repeat(LONGEST_LINE + 4)));
     }
 
     #[test]

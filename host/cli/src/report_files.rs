@@ -1,24 +1,41 @@
 //! The files that tell other programs what was built: `--iidfile`, `--digest-file`, `--metadata-file`.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::json;
-use zoea::Report;
 use zoea::model::ImageRef;
+use zoea::{FileSink, Report};
 
 use crate::error::CliError;
 use crate::options::ReportFiles;
 use crate::wire;
 
-/// Writes the files that were asked for. They appear whole or not at all.
-pub(crate) fn write(files: &ReportFiles, report: &Report, tags: &[ImageRef]) -> Result<(), CliError> {
-    if let Some(path) = &files.digest {
-        write_whole(path, report.digest.to_string().as_bytes())?;
+/// The files, opened before the build so that one that cannot be written is told before anything is done.
+pub(crate) struct OpenedFiles {
+    digest: Option<FileSink>,
+    metadata: Option<FileSink>,
+}
+
+/// Opens the files that were asked for.
+pub(crate) fn open(files: &ReportFiles) -> Result<OpenedFiles, CliError> {
+    let sink = |path: &Option<PathBuf>| path.as_deref().map(wire::file_sink).transpose();
+    Ok(OpenedFiles { digest: sink(&files.digest)?, metadata: sink(&files.metadata)? })
+}
+
+/// Writes them. They appear whole or not at all.
+pub(crate) fn write(files: &OpenedFiles, report: &Report, tags: &[ImageRef]) -> Result<(), CliError> {
+    if let Some(sink) = &files.digest {
+        write_to(sink, report.digest.to_string().as_bytes())?;
     }
-    if let Some(path) = &files.metadata {
-        write_whole(path, metadata(report, tags).as_bytes())?;
+    if let Some(sink) = &files.metadata {
+        write_to(sink, metadata(report, tags).as_bytes())?;
     }
     Ok(())
+}
+
+fn write_to(sink: &FileSink, bytes: &[u8]) -> Result<(), CliError> {
+    let failed = |source| CliError::File { action: "write", path: PathBuf::from(sink.to_string()), source };
+    sink.fill(|writer| writer.write_all(bytes).map_err(failed), failed)
 }
 
 /// The names are those of `docker buildx build --metadata-file`.
@@ -36,17 +53,4 @@ fn metadata(report: &Report, tags: &[ImageRef]) -> String {
         "image.name": names.join(","),
     });
     format!("{value:#}\n")
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let (directory, name) = wire::open_parent(path)?;
-    let failed = |source| CliError::File { action: "write", path: path.to_owned(), source };
-    // A device or pipe, such as /dev/termination-log or /dev/stdout, is written, not replaced.
-    let special = directory.metadata(&name).is_ok_and(|status| !status.is_file());
-    if special {
-        return directory.write(&name, bytes).map_err(failed);
-    }
-    let temporary = format!(".{}.{}.partial", name.display(), std::process::id());
-    directory.write(&temporary, bytes).map_err(failed)?;
-    directory.rename(&temporary, &directory, &name).map_err(failed)
 }

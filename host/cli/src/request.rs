@@ -25,12 +25,10 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(options: &Options, events: &dyn Events) -> Result<Prepared, CliError> {
     let context_path = context_path(&options.context, events)?;
     let directory = wire::open_directory(&context_path)?;
-    let (dockerfile, ignore_beside) = dockerfile(options, &context_path, events)?;
-    let context = Context::open_with_ignore_file(
-        directory,
-        ignore_beside.as_ref().map(|(dir, name)| (dir, name.as_path())),
-    )
-    .map_err(CliError::Context)?;
+    let (dockerfile, place) = dockerfile(options, &context_path, events)?;
+    let context =
+        Context::open_with_ignore_file(directory, place.as_ref().map(|(dir, name)| (dir, name.as_path())))
+            .map_err(CliError::Context)?;
     let request = Request {
         dockerfile,
         dockerfile_request: dockerfile_request(options),
@@ -64,7 +62,7 @@ fn context_path(text: &str, events: &dyn Events) -> Result<PathBuf, CliError> {
 /// A directory and a name in it.
 type Place = (Dir, PathBuf);
 
-/// Reads the Dockerfile; answers also where `<Dockerfile>.dockerignore` would be.
+/// Reads the Dockerfile; answers also where it is: `<Dockerfile>.dockerignore` may stand beside it.
 fn dockerfile(
     options: &Options,
     context: &Path,
@@ -82,10 +80,7 @@ fn dockerfile(
         }
     };
     let text = DockerfileText { name: path.display().to_string(), bytes: wire::read_file(&path)? };
-    let (directory, name) = wire::open_parent(&path)?;
-    let mut ignore = name.into_os_string();
-    ignore.push(".dockerignore");
-    Ok((text, Some((directory, PathBuf::from(ignore)))))
+    Ok((text, Some(wire::open_parent(&path)?)))
 }
 
 /// `Dockerfile`, or `dockerfile` where only that exists.
@@ -155,9 +150,6 @@ fn output(spec: &OutputSpec) -> Result<Output, CliError> {
 fn sink(destination: &Destination) -> Result<FileSink, CliError> {
     match destination {
         Destination::Stdout => Ok(FileSink::Stdout),
-        Destination::File(path) => {
-            let (directory, name) = wire::open_parent(path)?;
-            Ok(FileSink::File { directory, name })
-        }
+        Destination::File(path) => wire::file_sink(path),
     }
 }

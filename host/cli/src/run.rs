@@ -22,7 +22,8 @@ use crate::{report, report_files, request, wire};
 /// Must be called while the process has one thread: a build moves it into namespaces of its own.
 pub fn run(mut arguments: Vec<OsString>) -> ExitCode {
     // The image of kaniko names its program so, and pipelines call it so.
-    if wire::called_as(&arguments) == Some("executor") {
+    let asks_version = arguments.get(1).is_some_and(|argument| argument == "version");
+    if wire::called_as(&arguments) == Some("executor") && !asks_version {
         arguments.insert(1, OsString::from("executor"));
     }
     let parsed = match Arguments::try_parse_from(arguments) {
@@ -63,8 +64,9 @@ fn build(options: &Options) -> Result<(), CliError> {
     let user = wire::invoking_user();
     let surroundings = zoea::enter().map_err(CliError::Namespaces)?;
     let events = events(options.progress);
+    let files = report_files::open(&options.report_files)?;
     let report = build_in(options, user, &surroundings, events.as_ref())?;
-    report_files::write(&options.report_files, &report, &options.tags)
+    report_files::write(&files, &report, &options.tags)
 }
 
 fn build_in(

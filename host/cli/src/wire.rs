@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, File};
 use zoea::model::{Network, SafeUrl, Timestamp};
 use zoea::{
-    BlobStore, Credentials, Hosts, ImageStore, Proxies, RegistryOptions, StepSettings, Store, Surroundings,
+    BlobStore, Credentials, FileSink, Hosts, ImageStore, Proxies, RegistryOptions, StepSettings, Store,
+    Surroundings,
 };
 
 use crate::error::CliError;
@@ -71,6 +72,22 @@ pub(crate) fn open_parent(path: &Path) -> Result<(Dir, PathBuf), CliError> {
     })?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok((open_directory(parent)?, PathBuf::from(name)))
+}
+
+/// Opens the place of a file that is to be written.
+///
+/// A plain file, or none, is replaced when the new one is whole. A link is never replaced: as root that could be one
+/// of `/dev`. What it leads to, and what is no plain file, is written in place.
+pub(crate) fn file_sink(path: &Path) -> Result<FileSink, CliError> {
+    let in_place = std::fs::symlink_metadata(path).is_ok_and(|status| !status.is_file() && !status.is_dir());
+    if in_place {
+        let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file =
+            opened.map_err(|source| CliError::File { action: "open", path: path.to_owned(), source })?;
+        return Ok(FileSink::InPlace { file: File::from_std(file), shown: path.to_owned() });
+    }
+    let (directory, name) = open_parent(path)?;
+    Ok(FileSink::Replaced { directory, name, shown: path.to_owned() })
 }
 
 /// Says whether something exists at a path.

@@ -22,6 +22,14 @@ const ORIGIN: &str = "the local blob store";
 /// Bytes that one copy holds in memory.
 pub(crate) const COPY_BUFFER: usize = 256 << 10;
 
+/// Opens a file for reading, and nothing else: a pipe in its place would be waited for without end.
+pub(crate) fn open_regular(directory: &Dir, name: impl AsRef<std::path::Path>) -> io::Result<File> {
+    if directory.metadata(&name)?.is_file() {
+        return directory.open(name);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+}
+
 /// A store of blobs. Clones share the directory; several processes may use it at once.
 #[derive(Debug, Clone)]
 pub struct BlobStore {
@@ -104,7 +112,7 @@ impl BlobStore {
     /// # Errors
     /// When the store does not have it.
     pub fn open_blob(&self, digest: &Digest) -> Result<File, ImageError> {
-        self.directory.open(digest.hex()).map_err(|error| self.not_opened(*digest, error))
+        open_regular(&self.directory, digest.hex()).map_err(|error| self.not_opened(*digest, error))
     }
 
     /// Begins a new blob.
@@ -251,6 +259,16 @@ mod tests {
         assert_eq!(names(&directory), [digest.hex()]);
         assert!(matches!(store.open_blob(&Digest::of(b"")), Err(ImageError::MissingBlob { .. })));
         assert!(matches!(store.durable([&Digest::of(b"")]), Err(ImageError::MissingBlob { .. })));
+    }
+
+    /// A directory stands for everything that is no regular file; a pipe would be waited for.
+    #[test]
+    fn only_files_are_opened() {
+        let (_guard, directory) = scratch_directory();
+        let store = BlobStore::open(&directory).unwrap();
+        let digest = Digest::of(b"");
+        directory.create_dir(format!("{BLOBS}/{}", digest.hex())).unwrap();
+        assert!(matches!(store.open_blob(&digest), Err(ImageError::OpenBlob { .. })));
     }
 
     #[test]

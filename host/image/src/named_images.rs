@@ -12,6 +12,7 @@ use serde::Deserialize;
 use zoea_model::oci::Descriptor;
 use zoea_model::{ImageRef, Platform};
 
+use crate::blobs::open_regular;
 use crate::document::{Document, Manifest};
 use crate::layout_index::{LayoutIndex, Wanted};
 use crate::manifest_text::DescriptorText;
@@ -102,7 +103,7 @@ impl NamedImages {
     fn read(&self, document: Document, name: &str) -> Result<Vec<u8>, ImageError> {
         let failed =
             |source| ImageError::ReadFile { path: name.to_owned(), origin: self.origin.to_owned(), source };
-        document.read(self.directory.open(name).map_err(failed)?, self.origin)
+        document.read(open_regular(&self.directory, name).map_err(failed)?, self.origin)
     }
 
     /// Waits for the lock, which ends when the file is dropped, and writes the mark where it is missing.

@@ -135,7 +135,13 @@ impl TreePath {
 
 impl Ord for TreePath {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.split(|byte| *byte == b'/').cmp(other.0.split(|byte| *byte == b'/'))
+        // By components: the separator comes before every other byte of a name, as a shorter name does.
+        let rank = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+        let differing = self.0.iter().zip(&other.0).find(|(one, two)| one != two);
+        match differing {
+            Some((one, two)) => rank(one).cmp(&rank(two)),
+            None => self.0.len().cmp(&other.0.len()),
+        }
     }
 }
 
@@ -236,6 +242,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn order_is_that_of_the_components(one in "[a/-]{0,8}", two in "[a/-]{0,8}") {
+            let (one, two) = (path(&one), path(&two));
+            prop_assert_eq!(one.cmp(&two), one.components().cmp(two.components()));
+        }
+
         #[test]
         fn never_escapes(text in "[a./]{0,20}") {
             if let Ok(path) = TreePath::new(&text) {

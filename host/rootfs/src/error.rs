@@ -386,6 +386,9 @@ impl RootfsError {
             Self::LayerDigest { .. } => {
                 Some("the image names another layer than it holds: fetch or build it anew")
             }
+            Self::Mount { source, .. } if source.kind() == io::ErrorKind::ArgumentListTooLong => {
+                Some("join RUN instructions, or start from an image with fewer layers")
+            }
             Self::Mount { .. } => Some(
                 "the state directory must lie on a file system that can hold an overlay (not on an overlay itself)",
             ),

@@ -83,6 +83,10 @@ fn write_entry(content: &Dir, target: &Dir, path: &TreePath, entry: &Entry) -> i
         }
         Node::Symlink { .. } | Node::Fifo => {
             disk::create_special(&parent, name, &entry.node)?;
+            if entry.node == Node::Fifo {
+                let mode = Mode::from_raw_mode(entry.attributes.mode & PERMISSION_BITS);
+                rustix::fs::chmodat(&parent, name, mode, AtFlags::empty())?;
+            }
             let times = times(entry);
             Ok(rustix::fs::utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
         }

@@ -31,13 +31,11 @@ pub enum Kind {
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ZoeaError {
-    /// The Dockerfile cannot be built. The text shows the place and the line.
+    /// The Dockerfile cannot be built. The text shows the place, the line and a hint.
     #[error("{rendered}")]
     Dockerfile {
-        /// The message with its place in the file.
+        /// The message with its place in the file and a hint.
         rendered: String,
-        /// Advice.
-        hint: Option<String>,
     },
     /// An image that the Dockerfile names cannot be used.
     #[error("{file}:{}:{}: Failed to resolve image `{name}`", span.line, span.column)]
@@ -122,7 +120,8 @@ impl ZoeaError {
     /// Returns advice on what to do, where there is any.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Dockerfile { hint, .. } => hint.clone(),
+            // The rendered text ends with it.
+            Self::Dockerfile { .. } => None,
             Self::Resolve { source, .. } => source.hint(),
             Self::ExportImage { source, .. } => source.hint(),
             Self::Step { source, .. } => source.hint(),
@@ -134,7 +133,7 @@ impl ZoeaError {
 
     /// Places a Dockerfile error in its file.
     pub(crate) fn dockerfile(error: &DockerfileError, name: &str, text: &[u8]) -> Self {
-        Self::Dockerfile { rendered: error.render(name, text), hint: error.hint() }
+        Self::Dockerfile { rendered: error.render(name, text) }
     }
 
     /// Places a build error at its step.

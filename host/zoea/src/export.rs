@@ -2,10 +2,6 @@
 //!
 //! Local outputs come first and the push last, so that a failure to write here publishes nothing there.
 
-use std::io::{self, Write};
-use std::path::Path;
-
-use cap_std::fs::Dir;
 use zoea_build::Built;
 use zoea_image::{ArchiveFormat, Image, ImageError, Layout, write_archive};
 use zoea_model::Event;
@@ -57,22 +53,28 @@ fn export(
     };
     let files_error =
         |source| ZoeaError::ExportFiles { destination: destination.clone(), source: Box::new(source) };
+    let write_error = |source| ZoeaError::Write { destination: destination.clone(), source };
     match output {
         Output::Push => Ok(()),
         Output::Store => authority.images.put(image, &request.tags).map_err(image_error),
-        Output::OciArchive(sink) => write_file(sink, |writer| {
-            write_archive(image, &request.tags, ArchiveFormat::Oci, writer).map_err(image_error)
-        }),
-        Output::DockerArchive(sink) => write_file(sink, |writer| {
-            write_archive(image, &request.tags, ArchiveFormat::Docker, writer).map_err(image_error)
-        }),
+        Output::OciArchive(sink) => sink.fill(
+            |writer| write_archive(image, &request.tags, ArchiveFormat::Oci, writer).map_err(image_error),
+            write_error,
+        ),
+        Output::DockerArchive(sink) => sink.fill(
+            |writer| write_archive(image, &request.tags, ArchiveFormat::Docker, writer).map_err(image_error),
+            write_error,
+        ),
         Output::OciLayout(directory) => {
             Layout::create(directory).and_then(|layout| layout.put(image, &request.tags)).map_err(image_error)
         }
-        Output::Tar(sink) => write_file(sink, |writer| match view {
-            Some(view) => export_tar(view, request.source_date_epoch, writer).map_err(files_error),
-            None => Ok(()),
-        }),
+        Output::Tar(sink) => sink.fill(
+            |writer| match view {
+                Some(view) => export_tar(view, request.source_date_epoch, writer).map_err(files_error),
+                None => Ok(()),
+            },
+            write_error,
+        ),
         Output::Local(directory) => match view {
             Some(view) => export_directory(view, directory).map_err(files_error),
             None => Ok(()),
@@ -80,56 +82,8 @@ fn export(
     }
 }
 
-/// Writes a file that appears under its name only when it is whole.
-fn write_file(
-    sink: &FileSink,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), ZoeaError>,
-) -> Result<(), ZoeaError> {
-    match sink {
-        FileSink::Stdout => {
-            let mut writer = io::BufWriter::new(io::stdout().lock());
-            write(&mut writer)?;
-            writer
-                .flush()
-                .map_err(|source| ZoeaError::Write { destination: "standard output".to_owned(), source })
-        }
-        FileSink::File { directory, name } => {
-            let failed = |source| ZoeaError::Write { destination: format!("`{}`", name.display()), source };
-            let temporary = temporary_name(name);
-            let result = write_temporary(directory, &temporary, write)
-                .and_then(|()| directory.rename(&temporary, directory, name).map_err(failed));
-            if result.is_err() {
-                // The failure that is reported is the first one; the leftover may not even exist.
-                drop(directory.remove_file(&temporary));
-            }
-            result
-        }
-    }
-}
-
-fn write_temporary(
-    directory: &Dir,
-    temporary: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), ZoeaError>,
-) -> Result<(), ZoeaError> {
-    let failed = |source| ZoeaError::Write { destination: format!("`{}`", temporary.display()), source };
-    let file = directory.create(temporary).map_err(failed)?;
-    let mut writer = io::BufWriter::with_capacity(1 << 18, file);
-    write(&mut writer)?;
-    let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(failed)
-}
-
-fn temporary_name(name: &Path) -> std::path::PathBuf {
-    let file = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.with_file_name(format!(".{file}.{}.partial", std::process::id()))
-}
-
 fn name(output: &Output) -> String {
-    let sink = |kind: &str, sink: &FileSink| match sink {
-        FileSink::Stdout => format!("{kind} on standard output"),
-        FileSink::File { name, .. } => format!("{kind} `{}`", name.display()),
-    };
+    let sink = |kind: &str, sink: &FileSink| format!("{kind} {sink}");
     match output {
         Output::Push => "the registry".to_owned(),
         Output::Store => "the state directory".to_owned(),

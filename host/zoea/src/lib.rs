@@ -7,6 +7,7 @@
 mod authority;
 mod error;
 mod export;
+mod file_sink;
 mod location;
 mod pipeline;
 mod request;
@@ -14,9 +15,10 @@ mod resolve;
 
 pub use authority::Authority;
 pub use error::{Kind, ZoeaError};
+pub use file_sink::FileSink;
 pub use location::{ImageLocation, LocationError};
 pub use pipeline::{Report, build};
-pub use request::{DockerfileText, FileSink, NamedImage, Output, PullPolicy, Request};
+pub use request::{DockerfileText, NamedImage, Output, PullPolicy, Request};
 pub use resolve::ResolveError;
 
 pub use zoea_build::Clock;

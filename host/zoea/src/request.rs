@@ -8,6 +8,8 @@ use zoea_image::ImageFormat;
 use zoea_model::{ImageRef, Timestamp};
 use zoea_rootfs::Compression;
 
+use crate::FileSink;
+
 /// A Dockerfile with the name that errors show.
 #[derive(Debug, Clone)]
 pub struct DockerfileText {
@@ -43,20 +45,6 @@ pub enum NamedImage {
         /// The directory of the file.
         directory: Dir,
         /// The file's name in it.
-        name: PathBuf,
-    },
-}
-
-/// A file that an output is written into.
-#[derive(Debug)]
-pub enum FileSink {
-    /// Standard output.
-    Stdout,
-    /// A file, which appears under its name only when it is whole.
-    File {
-        /// The directory.
-        directory: Dir,
-        /// The name in it.
         name: PathBuf,
     },
 }

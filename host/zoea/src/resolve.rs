@@ -83,6 +83,7 @@ pub(crate) fn resolve(
                         name: wanted.name.clone(),
                         source: Box::new(source),
                     })?;
+                    warn_of_platform(&wanted, &image, authority);
                     let digest = image.digest();
                     authority.events.emit(Event::ImageResolved { name: wanted.name.clone(), digest });
                     known.insert(wanted.key(), KnownImage { digest, config: image.config().clone() });
@@ -90,6 +91,15 @@ pub(crate) fn resolve(
                 }
             }
         }
+    }
+}
+
+/// An image that is for one platform only is taken whatever was asked for, as BuildKit takes it.
+fn warn_of_platform(wanted: &ImageRequest, image: &Image, authority: &Authority<'_>) {
+    let found = image.platform();
+    if !wanted.platform.accepts(&found) {
+        let message = format!("image `{}` is for {found}, not for {} as asked", wanted.name, wanted.platform);
+        authority.events.emit(Event::Warning { span: Some(wanted.span), message });
     }
 }
 
@@ -118,8 +128,12 @@ fn open_named(
         }
         NamedImage::Archive { directory, name } => {
             let shown = name.display().to_string();
-            let file =
-                directory.open(name).map_err(|source| ResolveError::Open { name: shown.clone(), source })?;
+            // A pipe would be waited for without end; an archive is read at many places anyway.
+            let file = match directory.metadata(name) {
+                Ok(status) if !status.is_file() => Err(io::Error::other("it is no regular file")),
+                Ok(_) | Err(_) => directory.open(name),
+            };
+            let file = file.map_err(|source| ResolveError::Open { name: shown.clone(), source })?;
             Ok(Archive::open(file, &shown)?.image(None, platform)?)
         }
     }

@@ -73,8 +73,8 @@ fn header(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Makes the request for a token. A registry that is spoken to over TLS cannot send credentials elsewhere
-/// without TLS.
+/// Makes the request for a token. Credentials go nowhere without TLS but to the host that gets them so anyway: that
+/// of a registry that is itself spoken to in plain HTTP.
 pub(crate) fn request(
     realm: &str,
     service: Option<&str>,
@@ -84,7 +84,8 @@ pub(crate) fn request(
 ) -> Result<(Method, Url, HeaderMap), String> {
     let mut url = Url::parse(realm).map_err(|_| "its token server's address is no URL".to_owned())?;
     match (registry.scheme(), url.scheme()) {
-        (_, "https") | ("http", "http") => {}
+        (_, "https") => {}
+        ("http", "http") if registry.host() == url.host() => {}
         _ => return Err("its token server is not reached over HTTPS".to_owned()),
     }
     if let Some(service) = service {
@@ -150,7 +151,9 @@ mod tests {
         let ask = |realm, registry| request(realm, None, "s", &Credential::Anonymous, registry);
         assert!(ask("https://auth/", &secure).is_ok());
         assert!(ask("http://auth/", &secure).is_err());
-        assert!(ask("http://auth/", &plain).is_ok());
+        assert!(ask("http://registry:5001/token", &plain).is_ok());
+        assert!(ask("http://auth/", &plain).is_err());
+        assert!(ask("https://auth/", &plain).is_ok());
         assert!(ask("file:///etc/passwd", &plain).is_err());
         assert!(ask("nonsense", &plain).is_err());
     }
