@@ -130,6 +130,10 @@ impl Settling<'_> {
             let below = self.tree.names.subtree(&from);
             for child in below.iter().filter(|path| path.parent().as_ref() == Some(&from)) {
                 let place = relocate(child, &from, &to)?;
+                if from.starts_with(&place) {
+                    // What is moved would be removed with the directory that it is moved out of.
+                    return Err(invalid("its name leads through a link to a directory above the link"));
+                }
                 let slots = &self.tree.names.slots;
                 match (slots.get(child), slots.get(&place)) {
                     (_, None) => self.move_tree(child, &place)?,

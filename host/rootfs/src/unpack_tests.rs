@@ -358,3 +358,11 @@ fn first_failure_stops_the_others() {
     let error = workspace.import(&inputs, 2).unwrap_err();
     assert!(matches!(error, RootfsError::UnpackEntry { .. }), "{error}");
 }
+
+/// `a` is a link to the root, so that `a/a/x` is `x`, below a directory that is moved away.
+#[test]
+fn a_name_that_leads_back_into_its_own_link_is_refused() {
+    let lower = Archive::new().symlink("a", "/").end();
+    let upper = Archive::new().file("a/a/x", "x").end();
+    assert!(error(&[lower, upper]).contains("leads through a link"));
+}
