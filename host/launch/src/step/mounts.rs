@@ -115,7 +115,14 @@ fn mount_sys(place: &Found) -> io::Result<Option<OwnedFd>> {
     }
     rustix::mount::mount_bind_recursive(SYS, path_of(place.entry.as_fd()))?;
     let mount = walk::open(place.directory.as_fd(), &place.name)?;
-    match zoea_sys::set_mount_attributes(mount.as_fd(), &[MountAttribute::ReadOnly], Reach::Tree) {
+    // What the machine has mounted below, cgroups for example, included.
+    let attributes = [
+        MountAttribute::ReadOnly,
+        MountAttribute::NoSetId,
+        MountAttribute::NoDevices,
+        MountAttribute::NoExecution,
+    ];
+    match zoea_sys::set_mount_attributes(mount.as_fd(), &attributes, Reach::Tree) {
         // Linux before 5.12 cannot make all that lies below read-only at once: rather nothing than something to write.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
             rustix::mount::unmount(path_of(mount.as_fd()), UnmountFlags::DETACH)?;
