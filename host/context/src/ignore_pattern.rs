@@ -4,6 +4,8 @@
 //! with `**` for any number of directories. Knows nothing of order and of `!`. Invariant: matching walks the path
 //! once with a set of places in the pattern, so no pattern makes it slow.
 
+use zoea_model::CharacterClass;
+
 /// A cleaned pattern without its `!`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IgnorePattern(Vec<Part>);
@@ -19,7 +21,7 @@ enum Part {
     /// `?`: one character but `/`.
     One,
     /// `[…]`: one character in the ranges, or outside of them.
-    Class { member: bool, ranges: Vec<(char, char)> },
+    Class(CharacterClass),
     /// `*`: any characters but `/`.
     Star,
     /// `**` at the end, or before plain text at the beginning: any characters.
@@ -84,11 +86,7 @@ impl IgnorePattern {
             match part {
                 Part::Char(own) if *own == character => mark(&mut next, at + 1),
                 Part::One if character != '/' => mark(&mut next, at + 1),
-                Part::Class { member, ranges } => {
-                    if ranges.iter().any(|(low, high)| (*low..=*high).contains(&character)) == *member {
-                        mark(&mut next, at + 1);
-                    }
-                }
+                Part::Class(class) if class.contains(character) => mark(&mut next, at + 1),
                 Part::Star if character != '/' => mark(&mut next, at),
                 Part::Everything => mark(&mut next, at),
                 Part::InDirectories => {
@@ -97,7 +95,7 @@ impl IgnorePattern {
                         mark(&mut next, at + 1);
                     }
                 }
-                Part::Char(_) | Part::One | Part::Star | Part::Directories => {}
+                Part::Char(_) | Part::One | Part::Class(_) | Part::Star | Part::Directories => {}
             }
         }
         self.pass(next)
@@ -115,7 +113,7 @@ impl IgnorePattern {
                     mark(&mut places, at + 1);
                     mark(&mut places, at + 2);
                 }
-                Part::Char(_) | Part::One | Part::Class { .. } | Part::InDirectories => {}
+                Part::Char(_) | Part::One | Part::Class(_) | Part::InDirectories => {}
             }
         }
         places
@@ -144,37 +142,12 @@ fn double_star(characters: &mut std::str::Chars<'_>, parts: &mut Vec<Part>) {
     }
 }
 
-/// Reads a class after its `[`.
+/// Reads a class after its `[`. Moby's matcher makes a regular expression of it, which has no empty range.
 fn class(characters: &mut std::str::Chars<'_>) -> Result<Part, Malformed> {
-    let member = !characters.as_str().starts_with('^');
-    if !member {
-        characters.next();
-    }
-    let mut ranges = Vec::new();
-    loop {
-        if !ranges.is_empty() && characters.as_str().starts_with(']') {
-            characters.next();
-            return Ok(Part::Class { member, ranges });
-        }
-        let low = class_character(characters)?;
-        let mut high = low;
-        if characters.as_str().starts_with('-') {
-            characters.next();
-            high = class_character(characters)?;
-        }
-        if high < low {
-            return Err(Malformed);
-        }
-        ranges.push((low, high));
-    }
-}
-
-fn class_character(characters: &mut std::str::Chars<'_>) -> Result<char, Malformed> {
-    match characters.next() {
-        None | Some('-' | ']') => Err(Malformed),
-        Some('\\') => characters.next().ok_or(Malformed),
-        Some(other) => Ok(other),
-    }
+    CharacterClass::parse(characters)
+        .filter(|class| !class.has_empty_range())
+        .map(Part::Class)
+        .ok_or(Malformed)
 }
 
 #[cfg(test)]
@@ -278,9 +251,7 @@ mod tests {
         match part {
             Part::Char(own) => first.is_some_and(|first| one(first == own)),
             Part::One => first.is_some_and(|first| one(*first != '/')),
-            Part::Class { member, ranges } => first.is_some_and(|first| {
-                one(ranges.iter().any(|(low, high)| (*low..=*high).contains(first)) == *member)
-            }),
+            Part::Class(class) => first.is_some_and(|first| one(class.contains(*first))),
             Part::Star => {
                 let most = path.iter().position(|character| *character == '/').unwrap_or(path.len());
                 (0..=most).any(|skip| naive(rest, &path[skip..]))

@@ -7,6 +7,7 @@
 
 mod attributes;
 mod change;
+mod character_class;
 mod digest;
 mod error;
 mod event;
@@ -21,6 +22,7 @@ mod tree_path;
 
 pub use attributes::{Attributes, DeviceNumber, Entry, Node};
 pub use change::{Change, Changes};
+pub use character_class::CharacterClass;
 pub use digest::{ChainId, DiffId, Digest, Hasher, HashingReader, HashingWriter, VerifyingReader};
 pub use error::ModelError;
 pub use event::{Event, Events, IgnoreEvents, OutputStream, StepName};

@@ -4,6 +4,8 @@
 //! one component at a time, because `*` never crosses a slash. Knows no tree. Invariant: matching takes time in
 //! proportion to pattern times name, whatever the pattern.
 
+use zoea_model::CharacterClass;
+
 /// One component of a source pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Component {
@@ -24,7 +26,7 @@ enum Token {
     /// `?`.
     One,
     /// `[…]`.
-    Class { member: bool, ranges: Vec<(char, char)> },
+    Class(CharacterClass),
     /// The character itself.
     Char(char),
 }
@@ -53,7 +55,7 @@ fn component(text: &str) -> Result<Component, Malformed> {
         tokens.push(match character {
             '*' => Token::Any,
             '?' => Token::One,
-            '[' => class(&mut characters)?,
+            '[' => Token::Class(CharacterClass::parse(&mut characters).ok_or(Malformed)?),
             '\\' => Token::Char(characters.next().ok_or(Malformed)?),
             other => Token::Char(other),
         });
@@ -62,40 +64,10 @@ fn component(text: &str) -> Result<Component, Malformed> {
     for token in &tokens {
         match token {
             Token::Char(character) => name.push(*character),
-            Token::Any | Token::One | Token::Class { .. } => return Ok(Component::Pattern(Pattern(tokens))),
+            Token::Any | Token::One | Token::Class(_) => return Ok(Component::Pattern(Pattern(tokens))),
         }
     }
     Ok(Component::Name(name.into_bytes()))
-}
-
-/// Reads a class after its `[`: ranges of characters, each possibly after a `\`, at least one.
-fn class(characters: &mut std::str::Chars<'_>) -> Result<Token, Malformed> {
-    let member = !characters.as_str().starts_with('^');
-    if !member {
-        characters.next();
-    }
-    let mut ranges = Vec::new();
-    loop {
-        if !ranges.is_empty() && characters.as_str().starts_with(']') {
-            characters.next();
-            return Ok(Token::Class { member, ranges });
-        }
-        let low = class_character(characters)?;
-        let mut high = low;
-        if characters.as_str().starts_with('-') {
-            characters.next();
-            high = class_character(characters)?;
-        }
-        ranges.push((low, high));
-    }
-}
-
-fn class_character(characters: &mut std::str::Chars<'_>) -> Result<char, Malformed> {
-    match characters.next() {
-        None | Some('-' | ']') => Err(Malformed),
-        Some('\\') => characters.next().ok_or(Malformed),
-        Some(other) => Ok(other),
-    }
 }
 
 impl Pattern {
@@ -136,9 +108,7 @@ impl Token {
     fn fits(&self, character: char) -> bool {
         match self {
             Self::Any | Self::One => true,
-            Self::Class { member, ranges } => {
-                ranges.iter().any(|(low, high)| (*low..=*high).contains(&character)) == *member
-            }
+            Self::Class(class) => class.contains(character),
             Self::Char(own) => *own == character,
         }
     }
