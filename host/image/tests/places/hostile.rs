@@ -119,10 +119,9 @@ fn redirect_loops_end() {
         "/v2/" => Answer::ok("{}"),
         path => Answer::status(307).with("Location", path),
     });
-    let started = Instant::now();
     let error = pull(&server, "app:1").unwrap_err();
     assert!(matches!(&error, ImageError::Transfer { source, .. } if source.is_redirect()), "{error:?}");
-    assert!(server.requests().len() < 10 && started.elapsed() < Duration::from_secs(5));
+    assert!(server.requests().len() < 10);
 }
 
 #[test]

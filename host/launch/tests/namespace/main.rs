@@ -9,7 +9,6 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    clippy::print_stdout,
     reason = "a test without the standard harness, which fails by panicking"
 )]
 
