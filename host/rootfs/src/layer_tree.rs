@@ -35,6 +35,10 @@ const AUFS_PREFIX: &[u8] = b".wh..wh.";
 /// The longest path that the kernel takes, without the NUL byte at its end (`PATH_MAX`).
 const MAX_PATH: usize = 4095;
 
+/// Most directories above a name. Far more than package managers nest; what is asked of every directory about those
+/// above it grows with the third power of the depth, and a layer may be made to cost that.
+const MAX_DEPTH: usize = 256;
+
 /// Largest extended attributes of the kernel (`XATTR_NAME_MAX`, `XATTR_SIZE_MAX`).
 const MAX_XATTR_NAME: usize = 255;
 const MAX_XATTR_VALUE: usize = 65_536;
@@ -208,9 +212,7 @@ impl LayerTree {
 
     /// Makes what is missing of the directory `path`, which has no link in it, and opens it.
     pub(crate) fn make_directories(&mut self, path: &TreePath) -> io::Result<OwnedFd> {
-        if path.as_bytes().len() > MAX_PATH {
-            return Err(invalid(format!("its name is longer than {MAX_PATH} bytes")));
-        }
+        check_name(path)?;
         for directory in path.ancestors().skip(1).chain((!path.is_root()).then(|| path.clone())) {
             match self.names.slots.get(&directory) {
                 Some(slot) if slot.is_directory() => {}
@@ -242,13 +244,21 @@ impl LayerTree {
     }
 
     fn note(&mut self, path: TreePath, node: Node, attributes: Attributes) -> io::Result<()> {
-        if path.as_bytes().len() > MAX_PATH {
-            return Err(invalid(format!("its name is longer than {MAX_PATH} bytes")));
-        }
+        check_name(&path)?;
         let file = self.names.new_file();
         self.names.slots.insert(path, Slot::Made { node, attributes, file });
         Ok(())
     }
+}
+
+fn check_name(path: &TreePath) -> io::Result<()> {
+    if path.as_bytes().len() > MAX_PATH {
+        return Err(invalid(format!("its name is longer than {MAX_PATH} bytes")));
+    }
+    if path.components().count() > MAX_DEPTH {
+        return Err(invalid(format!("it lies below more than {MAX_DEPTH} directories")));
+    }
+    Ok(())
 }
 
 fn name_of(path: &TreePath) -> &OsStr {

@@ -164,6 +164,9 @@ fn hostile_names_are_refused_with_layer_entry_and_reason() {
     let long = "x/".repeat(2100);
     let text = error(&[Archive::new().pax(&[("path", long.as_bytes())]).file("long", "").end()]);
     assert!(text.contains("longer than"), "{text}");
+    let deep = "x/".repeat(300);
+    let text = error(&[Archive::new().pax(&[("path", deep.as_bytes())]).file("deep", "").end()]);
+    assert!(text.contains("more than 256 directories"), "{text}");
     let name = "n".repeat(256);
     let text = error(&[Archive::new().pax(&[("path", name.as_bytes())]).file("long", "").end()]);
     assert!(text.contains("too long"), "{text}");
