@@ -73,7 +73,11 @@ mod tests {
 
     #[test]
     fn metadata_alone_needs_no_tree() {
-        let plan = Plan { stages: vec![stage(Base::Scratch, vec![Operation::Metadata])], target: StageId(0) };
+        let plan = Plan {
+            stages: vec![stage(Base::Scratch, vec![Operation::Metadata])],
+            target: StageId(0),
+            source_date: None,
+        };
         assert_eq!(trees_needed(&plan, Unneeded), [Unneeded]);
         assert_eq!(trees_needed(&plan, Needed), [Needed]);
     }
@@ -88,6 +92,7 @@ mod tests {
                 stage(Base::Scratch, vec![]),
             ],
             target: StageId(2),
+            source_date: None,
         };
         assert_eq!(trees_needed(&plan, Unneeded), [Needed, Needed, Needed, Unneeded]);
     }

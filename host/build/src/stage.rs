@@ -59,11 +59,13 @@ fn start(stage: &Stage, need: TreeNeed, session: &mut Session<'_, '_>) -> Result
     let needed = need == TreeNeed::Needed;
     let empty = |base, tree| StageResult { base, layers: Vec::new(), history: Vec::new(), tree };
     match &stage.base {
-        Base::Scratch => Ok(empty(None, needed.then(|| session.capabilities.workspace.scratch()))),
         Base::Image(pinned) => {
             let image = session.bases.image(pinned)?.clone();
             let tree = if needed { Some(session.bases.tree(pinned)?) } else { None };
             Ok(empty(Some(image), tree))
+        }
+        Base::Context(_) | Base::Scratch => {
+            Ok(empty(None, needed.then(|| session.capabilities.workspace.scratch())))
         }
         Base::Stage(id) => session.results.get(id).cloned().ok_or(BuildError::UnknownStage(*id)),
     }

@@ -4,7 +4,8 @@ use cap_std::fs::File;
 use zoea_image::NewLayer;
 use zoea_launch::{LaunchError, StepStatus};
 use zoea_model::{
-    Attributes, CopySource, CopyStep, Event, Operation, Process, RunStep, StepName, TreePath, WorkdirStep,
+    Attributes, CopyItem, CopySource, CopyStep, Event, Operation, Process, RunStep, StepName, TreePath,
+    WorkdirStep,
 };
 use zoea_rootfs::{
     CopyRequest, DestinationForm, Owner, PackOptions, Rootfs, RootfsError, StageTree, Touched, Vfs, copy,
@@ -82,17 +83,26 @@ fn copy_files(
         Some(spec) => Some(resolve_owner(spec, &opener(&rootfs.vfs(now)))?),
         None => None,
     };
+    let mut sources = Vec::new();
+    let mut inline_files = Vec::new();
+    for item in &step.items {
+        match item {
+            CopyItem::Pattern(pattern) => sources.push(pattern.clone()),
+            CopyItem::Inline(file) => inline_files.push(file.clone()),
+            CopyItem::Below { .. } | CopyItem::Http(_) | CopyItem::Git(_) => {}
+        }
+    }
     let request = CopyRequest {
-        sources: &step.sources,
-        inline_files: &step.inline_files,
+        sources: &sources,
+        inline_files: &inline_files,
         destination: &step.destination,
         form: if step.into_directory { DestinationForm::Directory } else { DestinationForm::Name },
         owner,
-        mode: step.mode,
+        mode: step.mode.as_ref(),
         archives: step.archives,
     };
     match &step.from {
-        CopySource::Context => {
+        CopySource::Context(_) => {
             let source = ContextTree(session.capabilities.context);
             copy(&mut rootfs.vfs(now), &source, &request)?;
         }
@@ -126,6 +136,7 @@ fn run(
         working_directory: step.working_directory.clone(),
         user: step.user.clone(),
         network: step.network,
+        scripts: step.scripts.clone(),
     };
     let events = session.capabilities.events;
     let mut output = |stream, bytes: &[u8]| {

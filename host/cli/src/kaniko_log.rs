@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use zoea::model::{Event, Events};
+use zoea::model::{Event, Events, Warning};
 
 use crate::args::Verbosity;
 
@@ -52,7 +52,7 @@ fn lines(event: Event) -> Option<Line> {
         Event::UnpackSkipped { .. } => Line::Info("Skipping unpacking as no commands require it.".to_owned()),
         Event::StepStarted(step) => Line::Info(step.text),
         Event::StepOutput { bytes, .. } => Line::Raw(bytes),
-        Event::Warning { message, .. } => Line::Warning(message),
+        Event::Warning(Warning { message, .. }) => Line::Warning(message),
         Event::ImageBuilt { digest } => Line::Info(format!("Built image {digest}")),
         Event::Exported { destination } => Line::Info(format!("Wrote {destination}")),
         Event::Pushed { reference, digest } => Line::Info(format!("Pushed {reference}@{digest}")),
@@ -94,7 +94,7 @@ mod tests {
         let mut sink = Vec::new();
         let log = KanikoLog::new(Verbosity::Error, &mut sink);
         log.emit(Event::PushSkipped);
-        log.emit(Event::Warning { span: None, message: "w".to_owned() });
+        log.emit(Event::Warning(Warning::new("w")));
         assert!(sink.is_empty());
     }
 }

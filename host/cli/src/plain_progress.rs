@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
-use zoea::model::{Event, Events, OutputStream, StepName};
+use zoea::model::{Event, Events, OutputStream, StepName, Warning};
 
 /// A line that grows longer is shown in parts, so that output without an end of line fills no memory.
 const LONGEST_LINE: usize = 64 << 10;
@@ -111,10 +111,10 @@ fn line(event: &Event) -> Option<String> {
         Event::StepStarted(step) => {
             format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.text)
         }
-        Event::Warning { span: Some(span), message } => {
+        Event::Warning(Warning { span: Some(span), message, .. }) => {
             format!("warning: line {}: {message}", span.line)
         }
-        Event::Warning { span: None, message } => format!("warning: {message}"),
+        Event::Warning(Warning { span: None, message, .. }) => format!("warning: {message}"),
         Event::ImageBuilt { digest } => format!("built {digest}"),
         Event::Exported { destination } => format!("written to {destination}"),
         Event::BlobPushed { digest, how } => format!("{how} {digest}"),
@@ -148,7 +148,7 @@ fn to_json(event: &Event) -> Value {
         Event::StepFinished { step, milliseconds } => {
             with_step("step-finished", step, json!({"milliseconds": milliseconds}))
         }
-        Event::Warning { span, message } => {
+        Event::Warning(Warning { span, message, .. }) => {
             json!({"event": "warning", "line": span.map(|span| span.line), "message": message})
         }
         Event::ImageBuilt { digest } => json!({"event": "image-built", "digest": digest}),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
-use zoea::model::{Event, Events};
+use zoea::model::{Event, Events, Warning};
 use zoea::{
     Context, DockerfileRequest, DockerfileText, FileSink, ImageFormat, ImageLocation, Location, NamedImage,
     Output, Request,
@@ -52,7 +52,7 @@ fn context_path(text: &str, events: &dyn Events) -> Result<PathBuf, CliError> {
         let rooted = Path::new("/").join(&path);
         if text.starts_with("dir://") && wire::exists(&rooted) {
             let message = format!("context `{text}` is not here; taking `{}` instead", rooted.display());
-            events.emit(Event::Warning { span: None, message });
+            events.emit(Event::Warning(Warning::new(message)));
             return Ok(rooted);
         }
     }
@@ -97,7 +97,7 @@ fn working_directory_or_context(path: &Path, context: &Path, events: &dyn Events
     if path.is_relative() && wire::exists(&in_context) && !wire::same_file(path, &in_context) {
         let message =
             format!("`{}` in the working directory is built, not the one in the context", path.display());
-        events.emit(Event::Warning { span: None, message });
+        events.emit(Event::Warning(Warning::new(message)));
     }
     path.to_owned()
 }
@@ -113,6 +113,11 @@ fn dockerfile_request(options: &Options) -> DockerfileRequest {
         platform: options.platform.clone(),
         build_platform: zoea::model::Platform::host(),
         labels: options.labels.clone(),
+        named_contexts: options
+            .named_images
+            .keys()
+            .map(|name| (name.clone(), zoea::NamedContext::Image))
+            .collect(),
     }
 }
 

@@ -11,9 +11,11 @@ mod ignore_file;
 mod ignore_pattern;
 mod ignore_rules;
 mod location;
+mod remotes;
 mod xattr;
 
 pub use context::Context;
 pub use error::ContextError;
 pub use ignore_rules::IgnoreRules;
 pub use location::Location;
+pub use remotes::{Fetched, Remotes};

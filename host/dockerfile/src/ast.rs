@@ -3,11 +3,9 @@
 //! Owns the typed instructions. Holds words as written; must not hold anything that depends on build arguments or
 //! images.
 
-use zoea_model::{Healthcheck, Network, SourceSpan};
+use zoea_model::{Healthcheck, Network, Security, SourceSpan};
 
-use crate::diagnose::Diagnostic;
 use crate::directives::Directives;
-use crate::error::DockerfileError;
 
 /// A word as written, variables and quotes included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,12 +43,21 @@ impl Word {
 pub struct Dockerfile {
     /// What stands in the comments at its top.
     pub directives: Directives,
-    /// The `ARG` declarations before the first `FROM`.
-    pub global_arguments: Vec<ArgumentDeclaration>,
+    /// The `ARG` instructions before the first `FROM`.
+    pub global_arguments: Vec<GlobalArguments>,
     /// The stages; at least one.
     pub stages: Vec<StageBlock>,
-    /// What was noticed while reading.
-    pub warnings: Vec<Diagnostic>,
+    /// The blank lines within continued instructions.
+    pub empty_continuations: Vec<SourceSpan>,
+}
+
+/// One `ARG` before the first `FROM`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlobalArguments {
+    /// How it begins.
+    pub heading: Heading,
+    /// What it declares.
+    pub declarations: Vec<ArgumentDeclaration>,
 }
 
 /// One `FROM` with the instructions below it.
@@ -62,30 +69,50 @@ pub struct StageBlock {
     pub instructions: Vec<Instruction>,
 }
 
+/// What every instruction has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Heading {
+    /// The place of the whole instruction, here-documents included.
+    pub span: SourceSpan,
+    /// Its name as written.
+    pub name: Word,
+    /// The comments directly above it, each without its `#` and the blanks around it.
+    pub comments: Vec<String>,
+}
+
 /// `FROM [--platform=P] IMAGE [AS NAME]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct From {
-    /// The place of the instruction.
-    pub span: SourceSpan,
+    /// How it begins.
+    pub heading: Heading,
     /// An image or an earlier stage.
     pub image: Word,
     /// The platform that is asked for.
     pub platform: Option<Word>,
-    /// The stage's name, in lower case.
-    pub name: Option<Word>,
+    /// What stands behind the image.
+    pub name: Option<StageName>,
+}
+
+/// `AS NAME`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageName {
+    /// The word `AS` as written.
+    pub keyword: Word,
+    /// The name as written.
+    pub written: Word,
+    /// The name in lower case: what the stage is called.
+    pub text: String,
 }
 
 /// One instruction of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instruction {
-    /// Its place.
-    pub span: SourceSpan,
-    /// The instruction on one line, as written but for the case of its name.
+    /// How it begins.
+    pub heading: Heading,
+    /// The instruction on one line, as written but for the case of its name; without its here-documents.
     pub text: String,
     /// What it says.
     pub command: Command,
-    /// What it says that this version does not build; an error as soon as the stage is needed.
-    pub refusals: Vec<DockerfileError>,
 }
 
 /// What an instruction says.
@@ -152,6 +179,41 @@ pub enum Invocation {
     Exec(Vec<String>),
 }
 
+/// The text below an instruction that `<<NAME` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HereDocument {
+    /// The place of its first line.
+    pub span: SourceSpan,
+    /// Its name, quotes taken away.
+    pub name: String,
+    /// The digits before `<<`.
+    pub descriptor: String,
+    /// Its lines, each with its line feed; with `<<-`, without the tabs at their beginnings.
+    pub content: String,
+    /// Whether variables in it are replaced: unless its name is quoted.
+    pub expansion: Expansion,
+    /// Whether it was written with `<<-`.
+    pub tabs: Tabs,
+}
+
+/// Whether variables in a here-document are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expansion {
+    /// They are.
+    Variables,
+    /// They are not.
+    None,
+}
+
+/// What becomes of tabs at the beginnings of a here-document's lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tabs {
+    /// They stay.
+    Keep,
+    /// They are taken away: `<<-`.
+    Strip,
+}
+
 /// `RUN`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
@@ -159,6 +221,32 @@ pub struct Run {
     pub command: Invocation,
     /// `--network`.
     pub network: Network,
+    /// `--security`.
+    pub security: Security,
+    /// `--mount`, in order.
+    pub mounts: Vec<MountFlag>,
+    /// `--device`, in order.
+    pub devices: Vec<Word>,
+    /// The here-documents of a command in shell form.
+    pub documents: Vec<HereDocument>,
+}
+
+/// `--mount=KEY=VALUE,…`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountFlag {
+    /// The flag's value as written.
+    pub word: Word,
+    /// Its parts.
+    pub options: Vec<MountOption>,
+}
+
+/// One part of a `--mount`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountOption {
+    /// Its name in lower case.
+    pub key: String,
+    /// What stands behind `=`.
+    pub value: Option<String>,
 }
 
 /// Which of the two copying instructions it is.
@@ -170,21 +258,51 @@ pub enum CopyKind {
     Add,
 }
 
+/// A flag that is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// `--flag`, `--flag=true`
+    On,
+    /// `--flag=false`
+    Off,
+}
+
 /// `COPY` and `ADD`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copy {
     /// Which of the two.
     pub kind: CopyKind,
-    /// `--from`: a stage by name or index, or an image.
+    /// Its flags.
+    pub flags: CopyFlags,
+    /// What is copied; empty only if there are documents.
+    pub sources: Vec<Word>,
+    /// The here-documents that are copied.
+    pub documents: Vec<HereDocument>,
+    /// Where to.
+    pub destination: Word,
+}
+
+/// The flags of `COPY` and `ADD`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CopyFlags {
+    /// `--from`: a stage by name or index, a named context or an image.
     pub from: Option<Word>,
     /// `--chown`.
     pub owner: Option<Word>,
     /// `--chmod`.
     pub mode: Option<Word>,
-    /// What is copied; at least one.
-    pub sources: Vec<Word>,
-    /// Where to.
-    pub destination: Word,
+    /// `--exclude`, in order.
+    pub excludes: Vec<Word>,
+    /// `--checksum`.
+    pub checksum: Option<Word>,
+    /// `--link`.
+    pub link: Option<Switch>,
+    /// `--parents`.
+    pub parents: Option<Switch>,
+    /// `--keep-git-dir`.
+    pub keep_git_directory: Option<Switch>,
+    /// `--unpack`.
+    pub unpack: Option<Switch>,
 }
 
 /// `ONBUILD`
@@ -192,4 +310,6 @@ pub struct Copy {
 pub struct OnBuild {
     /// The trigger as it goes into the image's configuration.
     pub text: String,
+    /// The trigger, read.
+    pub trigger: Box<Instruction>,
 }

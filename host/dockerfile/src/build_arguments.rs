@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use zoea_model::Warning;
+
 use crate::ast::{ArgumentDeclaration, Command, Dockerfile, Instruction, Word};
 use crate::budget::Budget;
-use crate::diagnose::Diagnostic;
 use crate::directives::Escape;
 use crate::environment::Environment;
 use crate::error::DockerfileError;
@@ -60,7 +61,7 @@ pub(crate) fn globals(
     budget: &Budget,
 ) -> Result<Environment, DockerfileError> {
     let mut globals = automatic(dockerfile, request);
-    for ArgumentDeclaration { name, default } in &dockerfile.global_arguments {
+    for ArgumentDeclaration { name, default } in declarations(dockerfile) {
         let value = match (request.build_args.get(&name.text), default) {
             (Some(given), _) => given.clone(),
             (None, Some(default)) => expand_word(default, dockerfile.directives.escape, &globals, budget)?,
@@ -69,6 +70,10 @@ pub(crate) fn globals(
         globals.set(&name.text, &value);
     }
     Ok(globals)
+}
+
+fn declarations(dockerfile: &Dockerfile) -> impl Iterator<Item = &ArgumentDeclaration> {
+    dockerfile.global_arguments.iter().flat_map(|arguments| &arguments.declarations)
 }
 
 /// Returns the arguments that describe platforms and target; a build argument of the same name replaces each.
@@ -113,10 +118,10 @@ pub(crate) fn unused<'a>(
     request: &Request,
     globals: &'a Environment,
     triggers: impl Iterator<Item = &'a Instruction>,
-) -> Vec<Diagnostic> {
+) -> Vec<Warning> {
     let in_stages = dockerfile.stages.iter().flat_map(|stage| &stage.instructions).chain(triggers);
     let mut names: BTreeSet<&str> = in_stages.flat_map(declared).collect();
-    names.extend(dockerfile.global_arguments.iter().map(|declaration| declaration.name.text.as_str()));
+    names.extend(declarations(dockerfile).map(|declaration| declaration.name.text.as_str()));
     let candidates: Vec<&str> = names.iter().copied().collect();
     names.extend(globals.names());
     request
@@ -126,15 +131,17 @@ pub(crate) fn unused<'a>(
             !names.contains(name.as_str()) && !is_proxy_variable(name) && *name != "SOURCE_DATE_EPOCH"
         })
         .map(|name| match name.starts_with("BUILDKIT_") {
-            true => Diagnostic {
+            true => Warning {
                 span: None,
                 message: format!("The build argument `{name}` steers BuildKit and has no effect here"),
                 hint: None,
+                rule: None,
             },
-            false => Diagnostic {
+            false => Warning {
                 span: None,
                 message: format!("The build argument `{name}` is not used: no `ARG` declares it"),
                 hint: closest(name, candidates.iter().copied()).map(|name| format!("did you mean `{name}`?")),
+                rule: None,
             },
         })
         .collect()
@@ -180,6 +187,7 @@ mod tests {
             platform: "linux/arm/v7".parse().unwrap(),
             build_platform: "linux/amd64".parse().unwrap(),
             labels: BTreeMap::new(),
+            named_contexts: BTreeMap::new(),
         }
     }
 

@@ -9,47 +9,39 @@ use crate::error::DockerfileError;
 /// The most characters of a source line that are shown, so that one long line does not bury its message.
 const LONGEST_EXCERPT: usize = 160;
 
-/// Something the user should know, which does not stop the build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// Where in the Dockerfile, if there.
-    pub span: Option<SourceSpan>,
-    /// What, as a sentence without its final period.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl Diagnostic {
-    /// Shows the message with the line of `text` that it is about.
-    ///
-    /// The form is `file:line:column: message`, the line with a caret below it, and the hint.
-    pub fn render(&self, file_name: &str, text: &[u8]) -> String {
-        let Self { span, message, hint } = self;
-        let mut out = String::new();
-        match span {
-            Some(span) => {
-                out = format!("{file_name}:{}:{}: {message}\n", span.line, span.column);
-                excerpt(&mut out, *span, text);
-            }
-            None => {
-                out.push_str(message);
-                out.push('\n');
-            }
+/// Shows a message with the line of `text` that it is about.
+///
+/// The form is `file:line:column: message`, the line with a caret below it, and the hint.
+pub fn render(
+    file_name: &str,
+    text: &[u8],
+    span: Option<SourceSpan>,
+    message: &str,
+    hint: Option<&str>,
+) -> String {
+    let mut out = String::new();
+    match span {
+        Some(span) => {
+            out = format!("{file_name}:{}:{}: {message}\n", span.line, span.column);
+            excerpt(&mut out, span, text);
         }
-        if let Some(hint) = hint {
-            out.push_str("hint: ");
-            out.push_str(hint);
+        None => {
+            out.push_str(message);
             out.push('\n');
         }
-        out
     }
+    if let Some(hint) = hint {
+        out.push_str("hint: ");
+        out.push_str(hint);
+        out.push('\n');
+    }
+    out
 }
 
 impl DockerfileError {
-    /// Shows the error with the line of `text` that it is about, as [`Diagnostic::render`] does.
+    /// Shows the error with the line of `text` that it is about, as [`render`] does.
     pub fn render(&self, file_name: &str, text: &[u8]) -> String {
-        Diagnostic { span: self.span(), message: self.message(), hint: self.hint() }.render(file_name, text)
+        render(file_name, text, self.span(), &self.message(), self.hint().as_deref())
     }
 }
 
@@ -89,8 +81,7 @@ mod tests {
 
     fn render(line: usize, column: usize, text: &str) -> String {
         let span = Some(SourceSpan { line, column, end_line: line });
-        Diagnostic { span, message: "No".to_owned(), hint: Some("yes".to_owned()) }
-            .render("D", text.as_bytes())
+        super::render("D", text.as_bytes(), span, "No", Some("yes"))
     }
 
     #[test]

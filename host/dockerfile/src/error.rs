@@ -53,6 +53,56 @@ impl std::error::Error for DockerfileError {
     }
 }
 
+/// Everything that was found wrong with a Dockerfile, in the order of the file; at least one error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DockerfileErrors {
+    first: DockerfileError,
+    others: Vec<DockerfileError>,
+}
+
+impl DockerfileErrors {
+    /// Collects errors; none when there is none.
+    pub(crate) fn collect(errors: impl IntoIterator<Item = DockerfileError>) -> Option<Self> {
+        let mut errors: Vec<DockerfileError> = errors.into_iter().collect();
+        errors.sort_by_key(|error| error.span);
+        let mut errors = errors.into_iter();
+        Some(Self { first: errors.next()?, others: errors.collect() })
+    }
+
+    /// Returns the first error in the file.
+    pub fn first(&self) -> &DockerfileError {
+        &self.first
+    }
+
+    /// Returns all errors.
+    pub fn iter(&self) -> impl Iterator<Item = &DockerfileError> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Shows every error with its line, as [`DockerfileError::render`] does.
+    pub fn render(&self, file_name: &str, text: &[u8]) -> String {
+        self.iter().map(|error| error.render(file_name, text)).collect()
+    }
+}
+
+impl From<DockerfileError> for DockerfileErrors {
+    fn from(first: DockerfileError) -> Self {
+        Self { first, others: Vec::new() }
+    }
+}
+
+impl std::fmt::Display for DockerfileErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.first.fmt(f)?;
+        for error in &self.others {
+            write!(f, "\n{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DockerfileErrors {}
+
 /// One thing that can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

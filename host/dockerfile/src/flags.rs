@@ -1,28 +1,27 @@
 //! Flags between an instruction's name and its arguments.
 //!
-//! Owns how flags are taken off and checked against the flags that an instruction has. A flag that the language
-//! has and this version does not build is kept as a refusal, because a stage that is not needed may use it.
+//! Owns how flags are taken off and checked against the flags that an instruction has.
 
-use crate::ast::{Spelling, Word};
+use crate::ast::{Spelling, Switch, Word};
 use crate::error::{DockerfileError, Problem};
 use crate::line::Part;
 use crate::suggest::closest;
 
-/// What a flag of an instruction looks like, and whether it is built.
+/// What a flag of an instruction looks like.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FlagRule {
     /// `--name=value`, at most once.
     Value(&'static str),
-    /// Refused, with what to do instead.
-    NotBuilt(&'static str, &'static str),
-    /// `--name[=true|false]`; refused unless it is `false`, which is what the instruction does without it.
-    SwitchNotBuilt(&'static str, &'static str),
+    /// `--name=value`, any number of times.
+    List(&'static str),
+    /// `--name[=true|false]`, at most once.
+    Switch(&'static str),
 }
 
 impl FlagRule {
     fn name(self) -> &'static str {
         match self {
-            Self::Value(name) | Self::NotBuilt(name, _) | Self::SwitchNotBuilt(name, _) => name,
+            Self::Value(name) | Self::List(name) | Self::Switch(name) => name,
         }
     }
 }
@@ -39,15 +38,30 @@ pub(crate) struct RawFlag<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Flags {
     values: Vec<(&'static str, Word)>,
-    /// The flags that are not built.
-    pub(crate) refusals: Vec<DockerfileError>,
+    switches: Vec<(&'static str, Switch)>,
 }
 
 impl Flags {
     /// Takes the value of `name`, if it was given.
     pub(crate) fn take(&mut self, name: &str) -> Option<Word> {
         let index = self.values.iter().position(|(flag, _)| *flag == name)?;
-        Some(self.values.swap_remove(index).1)
+        Some(self.values.remove(index).1)
+    }
+
+    /// Takes all values of `name`, in order.
+    pub(crate) fn take_all(&mut self, name: &str) -> Vec<Word> {
+        let (own, others) = std::mem::take(&mut self.values).into_iter().partition(|(flag, _)| *flag == name);
+        self.values = others;
+        own.into_iter().map(|(_, word): (&str, Word)| word).collect()
+    }
+
+    /// Returns what the switch `name` was set to.
+    pub(crate) fn switch(&self, name: &str) -> Option<Switch> {
+        self.switches.iter().find(|(flag, _)| *flag == name).map(|(_, switch)| *switch)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.switch(name).is_some() || self.values.iter().any(|(flag, _)| *flag == name)
     }
 }
 
@@ -101,32 +115,27 @@ pub(crate) fn check(
             let closest = closest(&name, rules.iter().map(|rule| rule.name()));
             return Err(Problem::UnknownFlag { instruction, flag: name, closest }.at(span));
         };
-        let refuse =
-            |instead| Problem::NotBuilt { what: format!("`{instruction} --{name}`"), instead }.at(span);
         match *rule {
-            FlagRule::Value(known) => {
+            FlagRule::Value(known) | FlagRule::Switch(known) if flags.has(known) => {
+                return Err(Problem::FlagTwice { flag: name }.at(span));
+            }
+            FlagRule::Value(known) | FlagRule::List(known) => {
                 let Some(value) = value else {
                     return Err(Problem::FlagWithoutValue { flag: name }.at(span));
                 };
-                if flags.values.iter().any(|(flag, _)| *flag == known) {
-                    return Err(Problem::FlagTwice { flag: name }.at(span));
-                }
                 let start = place.text().find('=').map_or(0, |equals| equals + 1);
                 let written = place.from(start).word();
                 let spelling = if written.text == value { written.spelling } else { Spelling::Rewritten };
                 flags.values.push((known, Word { text: value, span: written.span, spelling }));
             }
-            FlagRule::NotBuilt(_, instead) => flags.refusals.push(refuse(instead)),
-            FlagRule::SwitchNotBuilt(_, instead) => {
-                match value.map(|value| value.to_lowercase()).as_deref() {
-                    Some("false") => {}
-                    None | Some("true") => flags.refusals.push(refuse(instead)),
-                    Some(other) => {
-                        let value = other.to_owned();
-                        return Err(Problem::FlagNotBoolean { flag: name, value }.at(span));
-                    }
+            FlagRule::Switch(known) => match value.map(|value| value.to_lowercase()).as_deref() {
+                None | Some("true") => flags.switches.push((known, Switch::On)),
+                Some("false") => flags.switches.push((known, Switch::Off)),
+                Some(other) => {
+                    let value = other.to_owned();
+                    return Err(Problem::FlagNotBoolean { flag: name, value }.at(span));
                 }
-            }
+            },
         }
     }
     Ok(flags)
@@ -137,35 +146,36 @@ mod tests {
     use super::*;
     use crate::line::Line;
 
-    fn read(text: &str) -> Result<(Option<String>, usize, String), DockerfileError> {
+    fn read(text: &str) -> Result<(Option<String>, Option<Switch>, usize, String), DockerfileError> {
         let line = Line::single(text, 1, 1);
         let (raw, rest) = take(line.part());
-        let rules = [
-            FlagRule::Value("from"),
-            FlagRule::NotBuilt("exclude", "leave it out"),
-            FlagRule::SwitchNotBuilt("link", "leave it out"),
-        ];
+        let rules = [FlagRule::Value("from"), FlagRule::List("exclude"), FlagRule::Switch("link")];
         let mut flags = check("COPY", raw, &rules)?;
-        Ok((flags.take("from").map(|word| word.text), flags.refusals.len(), rest.text().to_owned()))
+        let from = flags.take("from").map(|word| word.text);
+        Ok((from, flags.switch("link"), flags.take_all("exclude").len(), rest.text().to_owned()))
     }
 
     #[test]
     fn flags_are_taken_off_the_front() {
-        let from = |text: &str| Some(text.to_owned());
-        assert_eq!(read("--from=a b --from=c").unwrap(), (from("a"), 0, "b --from=c".to_owned()));
-        assert_eq!(read("--from=\"a b\"  c").unwrap(), (from("a b"), 0, "c".to_owned()));
-        assert_eq!(read("--from=a\\ b c").unwrap(), (from("a b"), 0, "c".to_owned()));
-        assert_eq!(read("--from= c").unwrap(), (from(""), 0, "c".to_owned()));
-        assert_eq!(read("-- --from=a").unwrap(), (None, 0, "--from=a".to_owned()));
-        assert_eq!(read("--link=false a").unwrap(), (None, 0, "a".to_owned()));
-        assert_eq!(read("--link --exclude=x --exclude=y a").unwrap(), (None, 3, "a".to_owned()));
-        assert_eq!(read("-a").unwrap(), (None, 0, "-a".to_owned()));
+        for (text, from, link, excludes, rest) in [
+            ("--from=a b --from=c", Some("a"), None, 0, "b --from=c"),
+            ("--from=\"a b\"  c", Some("a b"), None, 0, "c"),
+            ("--from=a\\ b c", Some("a b"), None, 0, "c"),
+            ("--from= c", Some(""), None, 0, "c"),
+            ("-- --from=a", None, None, 0, "--from=a"),
+            ("--link=false a", None, Some(Switch::Off), 0, "a"),
+            ("--link --exclude=x --exclude=y a", None, Some(Switch::On), 2, "a"),
+            ("-a", None, None, 0, "-a"),
+        ] {
+            let expected = (from.map(str::to_owned), link, excludes, rest.to_owned());
+            assert_eq!(read(text).unwrap(), expected, "{text}");
+        }
     }
 
     #[test]
     fn wrong_flags_are_refused() {
         assert_eq!(read("--form=a b").unwrap_err().hint().unwrap(), "did you mean `--from`?");
-        for text in ["--from a", "--from=a --from=b c", "--link=maybe a", "--x"] {
+        for text in ["--from a", "--from=a --from=b c", "--link --link=false a", "--link=maybe a", "--x"] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -2,13 +2,14 @@
 //!
 //! Owns which arguments and flags each instruction takes. Must not look at other lines, build arguments or images.
 
-use zoea_model::Network;
+use zoea_model::{Network, Security};
 
 use crate::arguments::{
     Json, blank_separated, invocation, is_one_word, json, pairs, quoted_words, word_list,
 };
 use crate::ast::{
-    ArgumentDeclaration, Command, Copy, CopyKind, From, Instruction, Invocation, OnBuild, Run, Word,
+    ArgumentDeclaration, Command, Copy, CopyFlags, CopyKind, From, Heading, Instruction, Invocation, OnBuild,
+    Run, StageName, Word,
 };
 use crate::directives::Escape;
 use crate::error::{DockerfileError, Problem};
@@ -17,32 +18,33 @@ use crate::healthcheck;
 use crate::heredoc;
 use crate::keyword::Keyword;
 use crate::line::Part;
+use crate::mount;
 use crate::suggest::closest;
 
 const RUN_FLAGS: [FlagRule; 4] = [
+    FlagRule::List("mount"),
     FlagRule::Value("network"),
-    FlagRule::NotBuilt("mount", "copy what the step needs into the stage"),
-    FlagRule::NotBuilt("security", "leave it out: a step runs confined"),
-    FlagRule::NotBuilt("device", "leave it out: a step sees no devices of the host"),
+    FlagRule::Value("security"),
+    FlagRule::List("device"),
 ];
 
 const COPY_FLAGS: [FlagRule; 6] = [
     FlagRule::Value("from"),
     FlagRule::Value("chown"),
     FlagRule::Value("chmod"),
-    FlagRule::SwitchNotBuilt("link", "leave it out: a plain copy gives the same files"),
-    FlagRule::SwitchNotBuilt("parents", "name the directories in the destination"),
-    FlagRule::NotBuilt("exclude", "list the files to be left out in `.dockerignore`"),
+    FlagRule::Switch("link"),
+    FlagRule::Switch("parents"),
+    FlagRule::List("exclude"),
 ];
 
 const ADD_FLAGS: [FlagRule; 7] = [
     FlagRule::Value("chown"),
     FlagRule::Value("chmod"),
-    FlagRule::SwitchNotBuilt("link", "leave it out: a plain copy gives the same files"),
-    FlagRule::NotBuilt("keep-git-dir", "fetch the repository before the build and copy it"),
-    FlagRule::NotBuilt("checksum", "fetch and verify the file before the build and copy it"),
-    FlagRule::NotBuilt("unpack", "`ADD` unpacks a local archive, `COPY` does not"),
-    FlagRule::NotBuilt("exclude", "list the files to be left out in `.dockerignore`"),
+    FlagRule::Value("checksum"),
+    FlagRule::Switch("link"),
+    FlagRule::Switch("keep-git-dir"),
+    FlagRule::Switch("unpack"),
+    FlagRule::List("exclude"),
 ];
 
 /// What a line turns out to be.
@@ -102,12 +104,11 @@ pub(crate) fn parse(part: Part<'_>, escape: Escape) -> Result<Parsed, Dockerfile
     };
     let (raw, arguments) = flags::take(rest);
     let mut pieces = Pieces { keyword, head, flags: raw, arguments, escape };
-    let mut refusals = Vec::new();
     let command = match keyword {
         Keyword::From => return from(pieces, part).map(Parsed::From),
-        Keyword::Run => run(&mut pieces, &mut refusals)?,
-        Keyword::Copy => copy(&mut pieces, CopyKind::Copy, &mut refusals)?,
-        Keyword::Add => copy(&mut pieces, CopyKind::Add, &mut refusals)?,
+        Keyword::Run => run(&mut pieces)?,
+        Keyword::Copy => copy(&mut pieces, CopyKind::Copy)?,
+        Keyword::Add => copy(&mut pieces, CopyKind::Add)?,
         Keyword::Healthcheck => {
             Command::Healthcheck(healthcheck::parse(std::mem::take(&mut pieces.flags), arguments)?)
         }
@@ -129,7 +130,12 @@ pub(crate) fn parse(part: Part<'_>, escape: Escape) -> Result<Parsed, Dockerfile
         }
     };
     let text = format!("{keyword} {}", rest.text());
-    Ok(Parsed::Instruction(Instruction { span: part.span(), text, command, refusals }))
+    let heading = heading(part, head);
+    Ok(Parsed::Instruction(Instruction { heading, text, command }))
+}
+
+fn heading(part: Part<'_>, head: Part<'_>) -> Heading {
+    Heading { span: part.span(), name: head.word(), comments: Vec::new() }
 }
 
 /// Reads the instructions that take no flags.
@@ -183,29 +189,32 @@ fn from(mut pieces: Pieces<'_>, part: Part<'_>) -> Result<From, DockerfileError>
             if !text.starts_with(|first: char| first.is_ascii_lowercase()) || !text.bytes().all(is_part) {
                 return Err(Problem::StageName { name: name.text().to_owned() }.at(name.span()));
             }
-            Some(Word { text, ..name.word() })
+            Some(StageName { keyword: keyword.word(), written: name.word(), text })
         }
         _ => return Err(pieces.needs("an image, and nothing else but `AS name`")),
     };
     let Some(image) = words.first() else { return Err(pieces.needs("an image")) };
-    Ok(From { span: part.span(), image: image.word(), platform: flags.take("platform"), name })
+    let heading = heading(part, pieces.head);
+    Ok(From { heading, image: image.word(), platform: flags.take("platform"), name })
 }
 
-fn run(pieces: &mut Pieces<'_>, refusals: &mut Vec<DockerfileError>) -> Result<Command, DockerfileError> {
+fn run(pieces: &mut Pieces<'_>) -> Result<Command, DockerfileError> {
     let mut flags = pieces.take_flags(&RUN_FLAGS)?;
-    refusals.append(&mut flags.refusals);
-    let network = match flags.take("network") {
-        None => Network::Default,
-        Some(Word { text, span, .. }) => match text.as_str() {
-            "default" => Network::Default,
-            "none" => Network::None,
-            "host" => Network::Host,
-            _ => {
-                let choices = "`default`, `none` or `host`";
-                return Err(Problem::FlagValue { flag: "network", value: text, choices }.at(span));
-            }
-        },
-    };
+    let network =
+        choice(flags.take("network"), "network", "`default`, `none` or `host`", |text| match text {
+            "default" => Some(Network::Default),
+            "none" => Some(Network::None),
+            "host" => Some(Network::Host),
+            _ => None,
+        })?;
+    let security =
+        choice(flags.take("security"), "security", "`sandbox` or `insecure`", |text| match text {
+            "sandbox" => Some(Security::Sandbox),
+            "insecure" => Some(Security::Insecure),
+            _ => None,
+        })?;
+    let mounts = flags.take_all("mount").into_iter().map(mount::parse).collect::<Result<_, _>>()?;
+    let devices = flags.take_all("device");
     let command = command_line(pieces)?;
     match &command {
         Invocation::Exec(arguments) if arguments.is_empty() => return Err(pieces.needs("a command")),
@@ -213,7 +222,18 @@ fn run(pieces: &mut Pieces<'_>, refusals: &mut Vec<DockerfileError>) -> Result<C
         Invocation::Shell(_) => pieces
             .refuse_heredoc("join the commands with `&&` and `\\`, or put them into a file of the context")?,
     }
-    Ok(Command::Run(Run { command, network }))
+    Ok(Command::Run(Run { command, network, security, mounts, devices, documents: Vec::new() }))
+}
+
+/// Reads a flag that is one of a few words; the first of them by default.
+fn choice<T: Default>(
+    word: Option<Word>,
+    flag: &'static str,
+    choices: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<T, DockerfileError> {
+    let Some(Word { text, span, .. }) = word else { return Ok(T::default()) };
+    read(&text).ok_or_else(|| Problem::FlagValue { flag, value: text, choices }.at(span))
 }
 
 fn command_line(pieces: &Pieces<'_>) -> Result<Invocation, DockerfileError> {
@@ -223,16 +243,11 @@ fn command_line(pieces: &Pieces<'_>) -> Result<Invocation, DockerfileError> {
     invocation(pieces.arguments)
 }
 
-fn copy(
-    pieces: &mut Pieces<'_>,
-    kind: CopyKind,
-    refusals: &mut Vec<DockerfileError>,
-) -> Result<Command, DockerfileError> {
+fn copy(pieces: &mut Pieces<'_>, kind: CopyKind) -> Result<Command, DockerfileError> {
     let mut flags = pieces.take_flags(match kind {
         CopyKind::Copy => &COPY_FLAGS[..],
         CopyKind::Add => &ADD_FLAGS[..],
     })?;
-    refusals.append(&mut flags.refusals);
     if let Json::Text = json(pieces.arguments)? {
         pieces.refuse_heredoc("put the text into a file of the context")?;
     }
@@ -241,14 +256,18 @@ fn copy(
     let Some(destination) = destination else {
         return Err(pieces.needs("at least one source and a destination"));
     };
-    Ok(Command::Copy(Copy {
-        kind,
+    let flags = CopyFlags {
         from: flags.take("from").filter(|from| !from.text.is_empty()),
         owner: flags.take("chown"),
         mode: flags.take("chmod"),
-        sources,
-        destination,
-    }))
+        excludes: flags.take_all("exclude"),
+        checksum: flags.take("checksum"),
+        link: flags.switch("link"),
+        parents: flags.switch("parents"),
+        keep_git_directory: flags.switch("keep-git-dir"),
+        unpack: flags.switch("unpack"),
+    };
+    Ok(Command::Copy(Copy { kind, flags, sources, documents: Vec::new(), destination }))
 }
 
 fn declarations(pieces: &Pieces<'_>) -> Result<Vec<ArgumentDeclaration>, DockerfileError> {
@@ -282,6 +301,10 @@ fn on_build(pieces: &Pieces<'_>, rest: Part<'_>) -> Result<Command, DockerfileEr
     {
         return Err(Problem::NoTrigger { instruction: keyword.name() }.at(head.span()));
     }
-    parse(pieces.arguments, pieces.escape)?;
-    Ok(Command::OnBuild(OnBuild { text: rest.text().to_owned() }))
+    match parse(pieces.arguments, pieces.escape)? {
+        Parsed::Instruction(trigger) => {
+            Ok(Command::OnBuild(OnBuild { text: rest.text().to_owned(), trigger: Box::new(trigger) }))
+        }
+        Parsed::From(_) => Err(Problem::NoTrigger { instruction: "FROM" }.at(head.span())),
+    }
 }

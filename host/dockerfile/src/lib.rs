@@ -23,6 +23,7 @@ mod instruction;
 mod keyword;
 mod line;
 mod lower;
+mod mount;
 mod onbuild;
 mod outline;
 mod parse;
@@ -35,14 +36,15 @@ mod suggest;
 mod words;
 
 pub use ast::{
-    ArgumentDeclaration, Command, Copy, CopyKind, Dockerfile, From, Instruction, Invocation, OnBuild, Pair,
-    Run, Spelling, StageBlock, Word,
+    ArgumentDeclaration, Command, Copy, CopyFlags, CopyKind, Dockerfile, Expansion, From, GlobalArguments,
+    Heading, HereDocument, Instruction, Invocation, MountFlag, MountOption, OnBuild, Pair, Run, Spelling,
+    StageBlock, StageName, Switch, Tabs, Word,
 };
 pub use build_arguments::is_proxy_variable;
-pub use diagnose::Diagnostic;
+pub use diagnose::render;
 pub use directives::{Check, CheckSeverity, Directives, Escape, RuleSet};
-pub use error::{DockerfileError, Problem};
+pub use error::{DockerfileError, DockerfileErrors, Problem};
 pub use lower::lower;
 pub use parse::parse;
 pub use plan_text::plan_text;
-pub use request::{ImageRequest, KnownImage, KnownImages, Lowered, Request};
+pub use request::{ImageRequest, Known, KnownDate, KnownImage, Lowered, NamedContext, Needs, Request};

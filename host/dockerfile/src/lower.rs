@@ -9,23 +9,22 @@ mod stage;
 
 use std::collections::BTreeMap;
 
-use zoea_model::{Base, CopySource, PinnedImage, Plan, Platform, SourceSpan, StageId};
+use zoea_model::{Base, ContextName, CopySource, PinnedImage, Plan, Platform, SourceSpan, StageId, Warning};
 
 use crate::ast::{Dockerfile, Instruction, Word};
 use crate::budget::Budget;
 use crate::build_arguments::{globals, proxies, unused};
-use crate::diagnose::Diagnostic;
 use crate::directives::Escape;
 use crate::environment::Environment;
-use crate::error::{DockerfileError, Problem};
+use crate::error::{DockerfileError, DockerfileErrors, Problem};
 use crate::outline::{Origin, Outline, OutlineStage, Reached};
-use crate::request::{ImageRequest, KnownImage, KnownImages, Lowered, Request};
+use crate::request::{ImageRequest, Known, KnownImage, Lowered, Needs, Request};
 use stage::StageState;
 
 /// What all stages of one lowering share.
 struct Shared<'a> {
     request: &'a Request,
-    known: &'a KnownImages,
+    known: &'a Known,
     globals: &'a Environment,
     outline: &'a Outline<'a>,
     escape: Escape,
@@ -39,7 +38,7 @@ struct Progress {
     stages: Vec<zoea_model::Stage>,
     /// The finished stages by their index in the file.
     finished: BTreeMap<usize, (StageId, StageState)>,
-    warnings: Vec<Diagnostic>,
+    warnings: Vec<Warning>,
 }
 
 /// Plans the build of `dockerfile`.
@@ -49,17 +48,13 @@ struct Progress {
 ///
 /// # Errors
 /// Fails where the file means nothing, or something that this version does not build, with the place.
-pub fn lower(
-    dockerfile: &Dockerfile,
-    request: &Request,
-    known: &KnownImages,
-) -> Result<Lowered, DockerfileError> {
+pub fn lower(dockerfile: &Dockerfile, request: &Request, known: &Known) -> Result<Lowered, DockerfileErrors> {
     let budget = Budget::default();
     let globals = globals(dockerfile, request, &budget)?;
     let outline = Outline::new(dockerfile, request, &globals, &budget)?;
     let Reached { stages, needs } = outline.reach(known)?;
     if !needs.is_empty() {
-        return Ok(Lowered::Needs(needs));
+        return Ok(Lowered::Needs(Needs { images: needs, source_date: None }));
     }
     let escape = dockerfile.directives.escape;
     let shared = Shared {
@@ -71,7 +66,7 @@ pub fn lower(
         proxies: proxies(request),
         budget: &budget,
     };
-    let mut progress = Progress { warnings: dockerfile.warnings.clone(), ..Progress::default() };
+    let mut progress = Progress { ..Progress::default() };
     for (index, triggers) in &stages {
         if let Some(stage) = outline.stages.get(*index) {
             progress.add(&shared, *index, stage, triggers)?;
@@ -88,7 +83,7 @@ pub fn lower(
     if let Some(stage) = stages.get_mut(target.0) {
         finish_result(stage, request);
     }
-    Ok(Lowered::Plan { plan: Plan { stages, target }, warnings })
+    Ok(Lowered::Plan { plan: Plan { stages, target, source_date: None }, warnings })
 }
 
 /// Applies what is asked of the result alone: labels, and the platform of a build for another one.
@@ -116,7 +111,7 @@ impl Progress {
         stage: &OutlineStage<'_>,
         triggers: &[Instruction],
     ) -> Result<(), DockerfileError> {
-        let span = stage.block.from.span;
+        let span = stage.block.from.heading.span;
         let (base, mut state) = match &stage.base {
             Origin::Scratch => (Base::Scratch, StageState::scratch(&stage.platform)),
             Origin::Image(request) => {
@@ -153,7 +148,7 @@ impl Progress {
 
     /// Returns where the files of `COPY --from` come from.
     fn copy_source(&self, shared: &Shared<'_>, from: Option<&Word>) -> Result<CopySource, DockerfileError> {
-        let Some(from) = from else { return Ok(CopySource::Context) };
+        let Some(from) = from else { return Ok(CopySource::Context(ContextName::Main)) };
         Ok(match shared.outline.source(from)? {
             Origin::Scratch => return Err(Problem::FromScratch.at(from.span)),
             Origin::Stage(index) => CopySource::Stage(self.finished_stage(shared, index, from.span)?.0),
@@ -176,7 +171,7 @@ impl Progress {
 
 fn known_image<'a>(shared: &Shared<'a>, request: &ImageRequest) -> Result<&'a KnownImage, DockerfileError> {
     let missing = || Problem::ImageNotKnown { name: request.name.clone() }.at(request.span);
-    shared.known.get(&request.key()).ok_or_else(missing)
+    shared.known.images.get(&request.key()).ok_or_else(missing)
 }
 
 fn pin(request: &ImageRequest, known: &KnownImage) -> PinnedImage {

@@ -69,7 +69,7 @@ mod tests {
         let triggers = read(["run make", "COPY . \\\n /src"], span).unwrap();
         let texts: Vec<&str> = triggers.iter().map(|trigger| trigger.text.as_str()).collect();
         assert_eq!(texts, ["ONBUILD RUN make", "ONBUILD COPY .  /src"]);
-        assert!(triggers.iter().all(|trigger| trigger.span == span));
+        assert!(triggers.iter().all(|trigger| trigger.heading.span == span));
         for text in ["", "FROM x", "ONBUILD RUN x", "RUN a\nRUN b", "RUNN a", "RUN cat <<E\nRUN x\nE"] {
             let error = read([text], span).unwrap_err();
             assert_eq!(error.span(), Some(span), "{text}");

@@ -13,7 +13,7 @@ use crate::directives::Escape;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
 use crate::onbuild;
-use crate::request::{ImageRequest, KnownImages, Request};
+use crate::request::{ImageRequest, Known, Request};
 use crate::suggest::closest;
 
 /// The most triggers that a build runs: stages times triggers could otherwise be any number.
@@ -113,7 +113,7 @@ impl<'a> Outline<'a> {
         if name.is_empty() {
             return Err(Problem::BlankImage { word: from.image.text.clone() }.at(from.image.span));
         }
-        let span = from.platform.as_ref().map_or(from.span, |word| word.span);
+        let span = from.platform.as_ref().map_or(from.heading.span, |word| word.span);
         let parse = |text: String| text.parse().map_err(|cause| Problem::Platform { text, cause }.at(span));
         let asked: Option<Platform> = asked.map(parse).transpose()?;
         if let Some(index) = self.names.get(name.to_lowercase().as_str()) {
@@ -190,7 +190,7 @@ impl<'a> Outline<'a> {
     }
 
     /// Finds what the target needs, as far as the known images tell.
-    pub(crate) fn reach(&self, known: &KnownImages) -> Result<Reached, DockerfileError> {
+    pub(crate) fn reach(&self, known: &Known) -> Result<Reached, DockerfileError> {
         let mut reached = Reached::default();
         let mut open = vec![self.target];
         let mut count = 0;
@@ -202,7 +202,11 @@ impl<'a> Outline<'a> {
             let triggers = self.triggers(stage, known)?;
             count += triggers.len();
             if count > MOST_TRIGGERS {
-                return Err(Problem::TooManyTriggers { limit: MOST_TRIGGERS }.at(stage.block.from.span));
+                return Err(Problem::TooManyTriggers { limit: MOST_TRIGGERS }.at(stage
+                    .block
+                    .from
+                    .heading
+                    .span));
             }
             for from in sources(triggers.iter().chain(&stage.block.instructions)) {
                 match self.source(from)? {
@@ -223,12 +227,8 @@ impl<'a> Outline<'a> {
         Ok(reached)
     }
 
-    fn triggers(
-        &self,
-        stage: &OutlineStage<'_>,
-        known: &KnownImages,
-    ) -> Result<Vec<Instruction>, DockerfileError> {
-        let span = stage.block.from.span;
+    fn triggers(&self, stage: &OutlineStage<'_>, known: &Known) -> Result<Vec<Instruction>, DockerfileError> {
+        let span = stage.block.from.heading.span;
         match &stage.base {
             Origin::Scratch => Ok(Vec::new()),
             Origin::Stage(base) => {
@@ -236,19 +236,22 @@ impl<'a> Outline<'a> {
                 onbuild::read(base.flat_map(|base| onbuild::set_by(base.block)), span)
             }
             Origin::Image(request) => {
-                let texts =
-                    known.get(&request.key()).into_iter().flat_map(|image| &image.config.config.on_build);
+                let texts = known
+                    .images
+                    .get(&request.key())
+                    .into_iter()
+                    .flat_map(|image| &image.config.config.on_build);
                 onbuild::read(texts.map(String::as_str), span)
             }
         }
     }
 
-    fn needs(&self, reached: &Reached, known: &KnownImages) -> Result<Vec<ImageRequest>, DockerfileError> {
+    fn needs(&self, reached: &Reached, known: &Known) -> Result<Vec<ImageRequest>, DockerfileError> {
         let mut needs = Vec::new();
         let mut seen = BTreeSet::new();
         let mut add = |origin: Origin| {
             if let Origin::Image(request) = origin
-                && !known.contains_key(&request.key())
+                && !known.images.contains_key(&request.key())
                 && seen.insert(request.key())
             {
                 needs.push(request);
@@ -268,7 +271,7 @@ impl<'a> Outline<'a> {
 /// Returns the `--from` words of instructions.
 fn sources<'a>(instructions: impl IntoIterator<Item = &'a Instruction>) -> impl Iterator<Item = &'a Word> {
     instructions.into_iter().filter_map(|instruction| match &instruction.command {
-        Command::Copy(Copy { from, .. }) => from.as_ref(),
+        Command::Copy(Copy { flags, .. }) => flags.from.as_ref(),
         Command::Arg(_)
         | Command::Cmd(_)
         | Command::Entrypoint(_)
@@ -338,15 +341,12 @@ mod tests {
             platform: "linux/amd64".parse().unwrap(),
             build_platform: "linux/amd64".parse().unwrap(),
             labels: BTreeMap::new(),
+            named_contexts: BTreeMap::new(),
         }
     }
 
     /// Returns the needed stages and images.
-    fn reach(
-        text: &str,
-        target: Option<&str>,
-        known: &KnownImages,
-    ) -> Result<(Vec<usize>, Vec<String>), String> {
+    fn reach(text: &str, target: Option<&str>, known: &Known) -> Result<(Vec<usize>, Vec<String>), String> {
         let file = parse(text.as_bytes()).unwrap();
         let outline = Outline::new(&file, &request(target), &Environment::default(), &Budget::default());
         let reached = outline.and_then(|outline| outline.reach(known)).map_err(|error| error.to_string())?;
@@ -358,7 +358,7 @@ mod tests {
     fn only_what_the_target_needs_is_reached() {
         let text =
             "FROM x AS a\nFROM y\nFROM A AS c\nCOPY --from=1 / /\nFROM z AS d\nCOPY --from=img:1 / /\n";
-        let none = KnownImages::new();
+        let none = Known::default();
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(reach(text, None, &none).unwrap(), (vec![3], names(&["z", "img:1"])));
         assert_eq!(reach(text, Some("C"), &none).unwrap(), (vec![0, 1, 2], names(&["x", "y"])));
@@ -369,27 +369,27 @@ mod tests {
 
     #[test]
     fn a_stage_may_bear_the_name_of_its_base() {
-        let known = KnownImages::new();
+        let known = Known::default();
         assert_eq!(reach("FROM a AS a\nFROM a AS a\n", None, &known).unwrap().0, [0, 1]);
     }
 
     #[test]
     fn triggers_of_images_need_stages_and_images() {
         let text = "FROM x AS a\nFROM y\nFROM base\n";
-        let mut known = KnownImages::new();
+        let mut known = Known::default();
         let platform: Platform = "linux/amd64".parse().unwrap();
         assert_eq!(reach(text, None, &known).unwrap().0, [2]);
         let mut config = ImageConfig::default();
         config.config.on_build =
             vec!["COPY --from=a / /".to_owned(), "COPY --from=other / /".to_owned(), "RUN x".to_owned()];
-        known.insert(("base".to_owned(), platform), KnownImage { digest: Digest::of(b""), config });
+        known.images.insert(("base".to_owned(), platform), KnownImage { digest: Digest::of(b""), config });
         let (stages, needs) = reach(text, None, &known).unwrap();
         assert_eq!((stages, needs), (vec![0, 2], vec!["x".to_owned(), "other".to_owned()]));
     }
 
     #[test]
     fn circles_are_found_wherever_they_are() {
-        let known = KnownImages::new();
+        let known = Known::default();
         for text in [
             "FROM x AS a\nCOPY --from=a / /\n",
             "FROM x AS a\nCOPY --from=0 / /\nFROM y",
@@ -410,12 +410,12 @@ mod tests {
         for index in 1..20_000 {
             writeln!(text, "FROM s{} AS s{index}\nCOPY --from={} / /", index - 1, index / 2).unwrap();
         }
-        assert_eq!(reach(&text, None, &KnownImages::new()).unwrap().0.len(), 20_000);
+        assert_eq!(reach(&text, None, &Known::default()).unwrap().0.len(), 20_000);
     }
 
     #[test]
     fn what_from_cannot_be_is_refused() {
-        let known = KnownImages::new();
+        let known = Known::default();
         for (from, message) in [
             ("$a", "variables"),
             ("a\\\\b", "variables"),

@@ -1,9 +1,7 @@
 //! Lines to a [`Dockerfile`]: global arguments, then stages.
 
-use crate::ast::{Command, Dockerfile, StageBlock, Word};
-use crate::diagnose::Diagnostic;
-use crate::directives::{CheckSeverity, Directives};
-use crate::error::{DockerfileError, Problem};
+use crate::ast::{Command, Dockerfile, GlobalArguments, StageBlock};
+use crate::error::{DockerfileErrors, Problem};
 use crate::instruction::{self, Parsed};
 use crate::source;
 
@@ -11,7 +9,7 @@ use crate::source;
 ///
 /// # Errors
 /// Fails at the first line that is no instruction of the language, with its place.
-pub fn parse(text: &[u8]) -> Result<Dockerfile, DockerfileError> {
+pub fn parse(text: &[u8]) -> Result<Dockerfile, DockerfileErrors> {
     let source = source::read(text)?;
     let escape = source.directives.escape;
     let mut global_arguments = Vec::new();
@@ -21,7 +19,9 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile, DockerfileError> {
             (Parsed::From(from), _) => stages.push(StageBlock { from, instructions: Vec::new() }),
             (Parsed::Instruction(instruction), Some(stage)) => stage.instructions.push(instruction),
             (Parsed::Instruction(instruction), None) => match instruction.command {
-                Command::Arg(declarations) => global_arguments.extend(declarations),
+                Command::Arg(declarations) => {
+                    global_arguments.push(GlobalArguments { heading: instruction.heading, declarations });
+                }
                 Command::Copy(_)
                 | Command::Cmd(_)
                 | Command::Entrypoint(_)
@@ -38,49 +38,25 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile, DockerfileError> {
                 | Command::Volume(_)
                 | Command::Workdir(_) => {
                     let name = instruction.text.split(' ').next().unwrap_or_default();
-                    return Err(Problem::BeforeFrom { instruction: name.to_owned() }.at(instruction.span));
+                    return Err(Problem::BeforeFrom { instruction: name.to_owned() }
+                        .at(instruction.heading.span)
+                        .into());
                 }
             },
         }
     }
     if source.lines.is_empty() {
-        return Err(Problem::NoInstruction.nowhere());
+        return Err(Problem::NoInstruction.nowhere().into());
     }
     if stages.is_empty() {
-        return Err(Problem::NoStage.nowhere());
+        return Err(Problem::NoStage.nowhere().into());
     }
-    let warnings = directive_warnings(&source.directives);
-    Ok(Dockerfile { directives: source.directives, global_arguments, stages, warnings })
-}
-
-/// Says which directives have less effect than their author may expect.
-fn directive_warnings(directives: &Directives) -> Vec<Diagnostic> {
-    let mut warnings = Vec::new();
-    if let Some(Word { text, span, .. }) =
-        directives.syntax.as_ref().filter(|word| !is_own_syntax(&word.text))
-    {
-        warnings.push(Diagnostic {
-            span: Some(*span),
-            message: format!("The frontend `{text}` is not run: the file is read as a Dockerfile"),
-            hint: Some("`# syntax=docker/dockerfile:1` names the language that is built".to_owned()),
-        });
-    }
-    if let Some(check) = directives.check.as_ref().filter(|check| check.severity == CheckSeverity::Error) {
-        warnings.push(Diagnostic {
-            span: Some(check.span),
-            message: "Build checks are not built by this version, so none of them fails the build".to_owned(),
-            hint: None,
-        });
-    }
-    warnings
-}
-
-/// Says whether a frontend image means the language that is read here.
-fn is_own_syntax(image: &str) -> bool {
-    let image = image.split_whitespace().next().unwrap_or_default();
-    let image = image.strip_prefix("docker.io/").unwrap_or(image);
-    let name = image.split([':', '@']).next().unwrap_or_default();
-    matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream" | "dockerfile.v0")
+    Ok(Dockerfile {
+        directives: source.directives,
+        global_arguments,
+        stages,
+        empty_continuations: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -92,7 +68,7 @@ mod tests {
     #[test]
     fn arguments_stand_before_stages() {
         let file = parse(b"ARG a b=c\nFROM x AS Y\nRUN z\nFROM y").unwrap();
-        assert_eq!(file.global_arguments.len(), 2);
+        assert_eq!(file.global_arguments.len(), 1);
         assert_eq!(file.stages.len(), 2);
         let first = file.stages.first().unwrap();
         assert_eq!(first.from.name.as_ref().unwrap().text, "y");
@@ -101,21 +77,12 @@ mod tests {
 
     #[test]
     fn files_without_a_stage_are_refused() {
-        assert_eq!(parse(b"").unwrap_err().problem(), &Problem::NoInstruction);
-        assert_eq!(parse(b"# only\n\n").unwrap_err().problem(), &Problem::NoInstruction);
-        assert_eq!(parse(b"ARG a").unwrap_err().problem(), &Problem::NoStage);
+        assert_eq!(parse(b"").unwrap_err().first().problem(), &Problem::NoInstruction);
+        assert_eq!(parse(b"# only\n\n").unwrap_err().first().problem(), &Problem::NoInstruction);
+        assert_eq!(parse(b"ARG a").unwrap_err().first().problem(), &Problem::NoStage);
         let error = parse(b"\nRUN a").unwrap_err();
-        assert_eq!(error.message(), "`RUN` stands before the first `FROM`");
-        assert_eq!(error.span().unwrap().line, 2);
-    }
-
-    #[test]
-    fn other_frontends_are_said_not_to_run() {
-        let warnings =
-            |syntax: &str| parse(format!("# syntax={syntax}\nFROM a").as_bytes()).unwrap().warnings.len();
-        assert_eq!(warnings("docker/dockerfile:1.7-labs"), 0);
-        assert_eq!(warnings("docker.io/docker/dockerfile@sha256:00"), 0);
-        assert_eq!(warnings("example.com/other:1"), 1);
+        assert_eq!(error.first().message(), "`RUN` stands before the first `FROM`");
+        assert_eq!(error.first().span().unwrap().line, 2);
     }
 
     proptest! {
@@ -133,7 +100,7 @@ mod tests {
         ) {
             let text = format!("FROM x\n{keyword} {rest}");
             if let Err(error) = parse(text.as_bytes()) {
-                prop_assert!(error.span().is_some());
+                prop_assert!(error.first().span().is_some());
             }
         }
     }

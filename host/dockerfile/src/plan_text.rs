@@ -6,8 +6,8 @@
 use std::fmt::{self, Write as _};
 
 use zoea_model::{
-    AddArchive, Base, CopySource, CopyStep, ImageConfig, Network, Operation, PinnedImage, Plan, RunStep,
-    RuntimeConfig, Stage, StageId, Step, WorkdirStep,
+    AddArchive, Base, ContextName, CopyItem, CopySource, CopyStep, ImageConfig, InlineFile, Network,
+    Operation, PinnedImage, Plan, RunStep, RuntimeConfig, Stage, StageId, Step, WorkdirStep,
 };
 
 use crate::build_arguments::is_proxy_variable;
@@ -36,11 +36,19 @@ fn write_stage(out: &mut String, stage: &Stage) -> fmt::Result {
         Base::Scratch => writeln!(out, "  from scratch")?,
         Base::Image(image) => writeln!(out, "  from {}", image_text(image))?,
         Base::Stage(StageId(id)) => writeln!(out, "  from stage {id}")?,
+        Base::Context(name) => writeln!(out, "  from {}", context_text(name))?,
     }
     for step in &stage.steps {
         write_step(out, step)?;
     }
     write_config(out, &stage.config)
+}
+
+fn context_text(name: &ContextName) -> String {
+    match name {
+        ContextName::Main => "context".to_owned(),
+        ContextName::Named(name) => format!("context {name:?}"),
+    }
 }
 
 fn image_text(image: &PinnedImage) -> String {
@@ -64,16 +72,13 @@ fn write_step(out: &mut String, step: &Step) -> fmt::Result {
 
 fn write_copy(out: &mut String, copy: &CopyStep) -> fmt::Result {
     let from = match &copy.from {
-        CopySource::Context => "context".to_owned(),
+        CopySource::Context(name) => context_text(name),
         CopySource::Stage(StageId(id)) => format!("stage {id}"),
         CopySource::Image(image) => image_text(image),
     };
     writeln!(out, "    copy from {from}")?;
-    for source in &copy.sources {
-        writeln!(out, "      source {source:?}")?;
-    }
-    for file in &copy.inline_files {
-        writeln!(out, "      file {:?} {:?}", file.name, String::from_utf8_lossy(&file.content))?;
+    for item in &copy.items {
+        write_item(out, item)?;
     }
     let kind = if copy.into_directory { "directory" } else { "path" };
     writeln!(out, "      to {kind} {:?}", copy.destination.to_string())?;
@@ -86,6 +91,18 @@ fn write_copy(out: &mut String, copy: &CopyStep) -> fmt::Result {
     match copy.archives {
         AddArchive::Keep => Ok(()),
         AddArchive::Unpack => writeln!(out, "      unpack archives"),
+    }
+}
+
+fn write_item(out: &mut String, item: &CopyItem) -> fmt::Result {
+    match item {
+        CopyItem::Pattern(pattern) => writeln!(out, "      source {pattern:?}"),
+        CopyItem::Below { root, pattern } => writeln!(out, "      source {pattern:?} below {root:?}"),
+        CopyItem::Inline(InlineFile { name, content }) => {
+            writeln!(out, "      file {name:?} {:?}", String::from_utf8_lossy(content))
+        }
+        CopyItem::Http(source) => writeln!(out, "      fetch {}", source.url),
+        CopyItem::Git(source) => writeln!(out, "      fetch {source}"),
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zoea_model::{Digest, ImageConfig, Plan, Platform, SourceSpan};
-
-use crate::diagnose::Diagnostic;
+use zoea_model::{Digest, ImageConfig, Plan, Platform, SourceDate, SourceSpan, Timestamp, Warning};
 
 /// What is to be built of a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +17,17 @@ pub struct Request {
     pub build_platform: Platform,
     /// `--label`, added to the result's configuration.
     pub labels: BTreeMap<String, String>,
+    /// `--build-context`, by name, perhaps with `::platform` behind it.
+    pub named_contexts: BTreeMap<String, NamedContext>,
+}
+
+/// What a `--build-context` gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedContext {
+    /// An image, which is asked for under the context's name.
+    Image,
+    /// Files.
+    Files,
 }
 
 /// An image whose configuration must be known before the build can be planned.
@@ -48,8 +57,32 @@ pub struct KnownImage {
     pub config: ImageConfig,
 }
 
-/// The images that are known, by name as written and wanted platform.
-pub type KnownImages = BTreeMap<(String, Platform), KnownImage>;
+/// What was found out since the first [`lower`](crate::lower).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Known {
+    /// Images by name as written and wanted platform.
+    pub images: BTreeMap<(String, Platform), KnownImage>,
+    /// The answer to [`Needs::source_date`].
+    pub source_date: Option<KnownDate>,
+}
+
+/// The date of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownDate {
+    /// It has this one.
+    At(Timestamp),
+    /// It has none, so the build has no fixed date.
+    None,
+}
+
+/// What is still to be found out.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Needs {
+    /// Images, in the order of the file, each once.
+    pub images: Vec<ImageRequest>,
+    /// Something whose date is wanted; never [`SourceDate::Given`].
+    pub source_date: Option<SourceDate>,
+}
 
 /// How far a Dockerfile could be lowered.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,8 +92,8 @@ pub enum Lowered {
         /// The plan.
         plan: Plan,
         /// What the user should know.
-        warnings: Vec<Diagnostic>,
+        warnings: Vec<Warning>,
     },
-    /// Not without these images, in the order of the file, each once.
-    Needs(Vec<ImageRequest>),
+    /// Not without knowing more.
+    Needs(Needs),
 }

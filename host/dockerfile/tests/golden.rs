@@ -9,7 +9,7 @@ mod golden {
     use std::path::{Path, PathBuf};
 
     use zoea_dockerfile::{
-        DockerfileError, ImageRequest, KnownImage, KnownImages, Lowered, Request, lower, parse, plan_text,
+        DockerfileErrors, ImageRequest, Known, KnownImage, Lowered, Request, lower, parse, plan_text, render,
     };
     use zoea_model::{Digest, ImageConfig};
 
@@ -49,6 +49,7 @@ mod golden {
             platform: "linux/amd64".parse().unwrap(),
             build_platform: "linux/amd64".parse().unwrap(),
             labels: BTreeMap::new(),
+            named_contexts: BTreeMap::new(),
         };
         for line in args.lines() {
             let (flag, value) = line.split_once(' ').unwrap();
@@ -65,20 +66,20 @@ mod golden {
         request
     }
 
-    fn answer(text: &[u8], request: &Request, images: &Images) -> Result<Lowered, DockerfileError> {
+    fn answer(text: &[u8], request: &Request, images: &Images) -> Result<Lowered, DockerfileErrors> {
         let dockerfile = parse(text)?;
-        let mut known = KnownImages::new();
+        let mut known = Known::default();
         loop {
             let lowered = lower(&dockerfile, request, &known)?;
             let Lowered::Needs(needs) = &lowered else { return Ok(lowered) };
-            let before = known.len();
-            for need in needs {
+            let before = known.images.len();
+            for need in &needs.images {
                 if let Some(config) = images.get(&need.name) {
                     let digest = Digest::of(need.name.as_bytes());
-                    known.insert(need.key(), KnownImage { digest, config: config.clone() });
+                    known.images.insert(need.key(), KnownImage { digest, config: config.clone() });
                 }
             }
-            if known.len() == before {
+            if known.images.len() == before {
                 return Ok(lowered);
             }
         }
@@ -88,13 +89,16 @@ mod golden {
         match answer(text, request, images) {
             Err(error) => format!("error\n{}", error.render("Dockerfile", text)),
             Ok(Lowered::Needs(needs)) => needs
+                .images
                 .iter()
                 .map(|ImageRequest { name, platform, span }| {
                     format!("needs {name:?} {platform} at {}:{}\n", span.line, span.column)
                 })
                 .collect(),
             Ok(Lowered::Plan { plan, warnings }) => {
-                let warnings = warnings.iter().map(|warning| warning.render("Dockerfile", text));
+                let warnings = warnings.iter().map(|warning| {
+                    render("Dockerfile", text, warning.span, &warning.message, warning.hint.as_deref())
+                });
                 plan_text(&plan) + &warnings.map(|warning| format!("warning\n{warning}")).collect::<String>()
             }
         }

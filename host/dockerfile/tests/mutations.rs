@@ -6,7 +6,7 @@ mod mutations {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use zoea_dockerfile::{KnownImage, KnownImages, Lowered, Request, lower, parse, plan_text};
+    use zoea_dockerfile::{Known, KnownImage, Lowered, Request, lower, parse, plan_text};
     use zoea_model::{Digest, ImageConfig};
 
     /// Every instruction in several forms.
@@ -57,6 +57,7 @@ COPY --from=busybox:1 /bin/busybox /bin/
             platform: "linux/arm64".parse().unwrap(),
             build_platform: "linux/amd64".parse().unwrap(),
             labels: BTreeMap::new(),
+            named_contexts: BTreeMap::new(),
         };
         for target in 0..dockerfile.stages.len() {
             request.target = Some(target.to_string());
@@ -66,16 +67,16 @@ COPY --from=busybox:1 /bin/busybox /bin/
     }
 
     fn lower_fully(dockerfile: &zoea_dockerfile::Dockerfile, request: &Request) -> Result<(), TestCaseError> {
-        let mut known = KnownImages::new();
+        let mut known = Known::default();
         loop {
             match lower(dockerfile, request, &known) {
                 Err(_) => return Ok(()),
                 Ok(Lowered::Needs(needs)) => {
-                    prop_assert!(!needs.is_empty());
-                    for need in needs {
+                    prop_assert!(!needs.images.is_empty());
+                    for need in needs.images {
                         let image = KnownImage { digest: Digest::of(b""), config: ImageConfig::default() };
                         prop_assert!(
-                            known.insert(need.key(), image).is_none(),
+                            known.images.insert(need.key(), image).is_none(),
                             "asked twice for {}",
                             need.name
                         );
@@ -143,8 +144,8 @@ COPY --from=busybox:1 /bin/busybox /bin/
         for _ in 0..60 {
             text.push_str("ENV a=$a$a\n");
         }
-        let error = lower(&parse(text.as_bytes()).unwrap(), &request(), &KnownImages::new()).unwrap_err();
-        assert!(error.message().contains("grows beyond"), "{error}");
+        let error = lower(&parse(text.as_bytes()).unwrap(), &request(), &Known::default()).unwrap_err();
+        assert!(error.first().message().contains("grows beyond"), "{error}");
     }
 
     /// Small files that would grow to gigabytes.
@@ -172,8 +173,9 @@ COPY --from=busybox:1 /bin/busybox /bin/
                 numbered("FROM b AS s%\n", 100)
             ),
         ] {
-            let error = lower(&parse(text.as_bytes()).unwrap(), &request(), &KnownImages::new());
-            let message = error.map(drop).map_or_else(|error| error.message(), |()| "built".to_owned());
+            let error = lower(&parse(text.as_bytes()).unwrap(), &request(), &Known::default());
+            let message =
+                error.map(drop).map_or_else(|error| error.first().message(), |()| "built".to_owned());
             let start: String = text.chars().rev().take(60).collect::<String>().chars().rev().collect();
             assert!(
                 message.contains("grows beyond")
@@ -191,7 +193,7 @@ COPY --from=busybox:1 /bin/busybox /bin/
             text.push_str(&format!("ENV v{number}=$v0 w=${{w:-{number}}}\nLABEL l=\"$w\" m='$w'\n"));
         }
         let Ok(Lowered::Plan { plan, .. }) =
-            lower(&parse(text.as_bytes()).unwrap(), &request(), &KnownImages::new())
+            lower(&parse(text.as_bytes()).unwrap(), &request(), &Known::default())
         else {
             panic!("not built")
         };
@@ -205,6 +207,7 @@ COPY --from=busybox:1 /bin/busybox /bin/
             platform: "linux/amd64".parse().unwrap(),
             build_platform: "linux/amd64".parse().unwrap(),
             labels: BTreeMap::new(),
+            named_contexts: BTreeMap::new(),
         }
     }
 

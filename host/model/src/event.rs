@@ -24,6 +24,26 @@ pub enum OutputStream {
     Stderr,
 }
 
+/// Something the user should know, which does not stop the build.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Warning {
+    /// Where in the Dockerfile, if there.
+    pub span: Option<SourceSpan>,
+    /// What, as a sentence without its final period.
+    pub message: String,
+    /// The build check that complains, by BuildKit's name, if one does.
+    pub rule: Option<&'static str>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Warning {
+    /// Makes a warning that is about no place in the Dockerfile.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -70,12 +90,7 @@ pub enum Event {
         milliseconds: u64,
     },
     /// Something the user should know, which does not stop the build.
-    Warning {
-        /// Where in the Dockerfile, if there.
-        span: Option<SourceSpan>,
-        /// What.
-        message: String,
-    },
+    Warning(Warning),
     /// The image is complete.
     ImageBuilt {
         /// The manifest's digest.

@@ -11,11 +11,14 @@ mod character_class;
 mod digest;
 mod error;
 mod event;
+mod file_mode;
 mod image_config;
+mod mount;
 mod plan;
 mod platform;
 mod process;
 mod reference;
+mod remote;
 mod secret;
 mod timestamp;
 mod tree_path;
@@ -25,15 +28,20 @@ pub use change::{Change, Changes};
 pub use character_class::CharacterClass;
 pub use digest::{ChainId, DiffId, Digest, Hasher, HashingReader, HashingWriter, VerifyingReader};
 pub use error::ModelError;
-pub use event::{Event, Events, IgnoreEvents, OutputStream, StepName};
+pub use event::{Event, Events, IgnoreEvents, OutputStream, StepName, Warning};
+pub use file_mode::{FileMode, ModeChange, ModeTarget, SymbolicMode};
 pub use image_config::{Healthcheck, HistoryRow, ImageConfig, RootFs, RuntimeConfig};
+pub use mount::{Access, BindMount, CacheMount, Mount, Presence, SecretMount, Sharing, SshMount, TmpfsMount};
 pub use plan::{
-    AddArchive, Base, CopySource, CopyStep, FileMode, HistoryEntry, InlineFile, Operation, PinnedImage, Plan,
-    RunStep, SourceSpan, Stage, StageId, Step, WorkdirStep,
+    AddArchive, Base, CopyItem, CopySource, CopyStep, HistoryEntry, InlineFile, Linking, Operation,
+    PinnedImage, Plan, RunStep, SourceSpan, Stage, StageId, Step, WorkdirStep,
 };
 pub use platform::Platform;
-pub use process::{CommandLine, Network, Process, UserSpec};
+pub use process::{CommandLine, Network, Process, Security, UserSpec};
 pub use reference::{ImageRef, PinnedRef};
+pub use remote::{
+    ContextName, GitDirectory, GitSource, GitTimes, HttpSource, Remote, SourceDate, Submodules,
+};
 pub use secret::{SafeUrl, Secret};
 pub use timestamp::Timestamp;
 pub use tree_path::TreePath;

@@ -3,9 +3,10 @@
 //! `dockerfile` makes a [`Plan`], `build` obeys it. It holds no variable, no floating tag and no stage name,
 //! and lists only the stages that the target needs, each after those that it reads.
 
-use std::fmt;
-
-use crate::{CommandLine, Digest, ImageConfig, Network, Platform, TreePath, UserSpec};
+use crate::{
+    CommandLine, ContextName, Digest, GitSource, HttpSource, ImageConfig, ModeChange, Mount, Network,
+    Platform, Security, Timestamp, TreePath, UserSpec,
+};
 
 /// A place in a Dockerfile; lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -29,6 +30,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// The stage whose image is the result.
     pub target: StageId,
+    /// The date of everything that the build itself dates, if it is fixed.
+    pub source_date: Option<Timestamp>,
 }
 
 /// An image whose manifest is fixed.
@@ -51,6 +54,8 @@ pub enum Base {
     Image(PinnedImage),
     /// The result of an earlier stage.
     Stage(StageId),
+    /// The files of a build context, in one layer.
+    Context(ContextName),
 }
 
 /// One `FROM` with all that follows it.
@@ -123,8 +128,8 @@ pub struct WorkdirStep {
 /// Where `COPY` and `ADD` take files from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CopySource {
-    /// The build context.
-    Context,
+    /// A build context.
+    Context(ContextName),
     /// An earlier stage's result.
     Stage(StageId),
     /// An image.
@@ -140,16 +145,6 @@ pub enum AddArchive {
     Unpack,
 }
 
-/// Permission bits of `--chmod`, `0..=0o7777`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileMode(pub u32);
-
-impl fmt::Display for FileMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04o}", self.0)
-    }
-}
-
 /// A file whose content stands in the Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InlineFile {
@@ -159,25 +154,60 @@ pub struct InlineFile {
     pub content: Vec<u8>,
 }
 
+/// One thing that `COPY` or `ADD` copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyItem {
+    /// A pattern below the source's root, with `*`, `?`, `[…]` and `\` as in Go's `path.Match`; of a directory, what
+    /// is in it.
+    Pattern(String),
+    /// With `--parents`: what matches `pattern` below what `root` names, with the directories on the way to it.
+    /// `pattern` may hold `**`; both are relative and cleaned.
+    Below {
+        /// A pattern as in [`CopyItem::Pattern`].
+        root: String,
+        /// A pattern as in `.dockerignore`.
+        pattern: String,
+    },
+    /// A file that the Dockerfile itself holds.
+    Inline(InlineFile),
+    /// A file of a web server, with mode 0600 and the time that the server gives.
+    Http(HttpSource),
+    /// A tree of a git repository: what is in it.
+    Git(GitSource),
+}
+
+/// What a copy is put onto.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linking {
+    /// The stage's tree: links in the destination are followed.
+    Tree,
+    /// `--link`: an empty tree, whose files then replace those of the stage.
+    Independent,
+}
+
 /// `COPY` and `ADD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyStep {
-    /// Where the files come from.
+    /// Where [`CopyItem::Pattern`] and [`CopyItem::Below`] come from.
     pub from: CopySource,
-    /// Patterns below the source's root, with `*`, `?`, `[…]` and `\` as in Go's `path.Match`.
-    pub sources: Vec<String>,
-    /// Files that the Dockerfile itself holds.
-    pub inline_files: Vec<InlineFile>,
+    /// What is copied, in this order.
+    pub items: Vec<CopyItem>,
     /// Where they go: joined with WORKDIR, `..` stopped at the root.
     pub destination: TreePath,
     /// Whether the destination was written as a directory: with a slash or `.` at its end.
     pub into_directory: bool,
     /// The owner given to every copied entry; without one, the source's.
     pub owner: Option<UserSpec>,
-    /// The mode given to every copied entry but links; without one, the source's.
-    pub mode: Option<FileMode>,
-    /// What happens to archives.
+    /// What happens to the mode of every copied entry but links; without one, it stays.
+    pub mode: Option<ModeChange>,
+    /// What of a source's files is left out: lines as in `.dockerignore`, against paths below the item.
+    pub excludes: Vec<String>,
+    /// What it is put onto.
+    pub linking: Linking,
+    /// What happens to archives of the source.
     pub archives: AddArchive,
+    /// What happens to archives of web servers.
+    pub remote_archives: AddArchive,
 }
 
 /// `RUN`.
@@ -193,4 +223,10 @@ pub struct RunStep {
     pub user: UserSpec,
     /// What it reaches of the network.
     pub network: Network,
+    /// How it is confined.
+    pub security: Security,
+    /// What is put into its tree while it runs, in this order.
+    pub mounts: Vec<Mount>,
+    /// Scripts that the Dockerfile itself holds, in `/dev/pipes` with mode 0755 while it runs.
+    pub scripts: Vec<InlineFile>,
 }

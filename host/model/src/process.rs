@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::TreePath;
+use crate::{InlineFile, TreePath};
 
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +44,25 @@ impl fmt::Display for UserSpec {
 }
 
 /// What a step reaches of the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Network {
     /// What the builder was told to give; the host's unless told otherwise.
+    #[default]
     Default,
     /// Nothing but its own loopback device.
     None,
     /// The host's.
     Host,
+}
+
+/// How a step is confined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Security {
+    /// As any container.
+    #[default]
+    Sandbox,
+    /// With every privilege that the builder has.
+    Insecure,
 }
 
 /// One process to run in one tree.
@@ -67,4 +78,6 @@ pub struct Process {
     pub user: UserSpec,
     /// What it reaches of the network.
     pub network: Network,
+    /// Scripts in `/dev/pipes`, mode 0755.
+    pub scripts: Vec<InlineFile>,
 }

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use zoea_model::{AddArchive, Attributes, Entry, FileMode, InlineFile, Node, TreePath};
+use zoea_model::{AddArchive, Attributes, Entry, InlineFile, ModeChange, ModeTarget, Node, TreePath};
 
 use crate::copy_source::{self, Source};
 use crate::{Content, CopyTree, RootfsError, Vfs, add_archive, xattr};
@@ -49,7 +49,7 @@ pub struct CopyRequest<'a> {
     /// The owner of every copied entry; without one, the source's.
     pub owner: Option<Owner>,
     /// The mode of every copied entry but links and unpacked ones; without one, the source's.
-    pub mode: Option<FileMode>,
+    pub mode: Option<&'a ModeChange>,
     /// What happens to archives.
     pub archives: AddArchive,
 }
@@ -292,15 +292,15 @@ impl Copier<'_, '_> {
         if let Some(owner) = self.request.owner {
             (attributes.uid, attributes.gid) = (owner.uid, owner.gid);
         }
-        if let Some(FileMode(mode)) = self.request.mode {
-            attributes.mode = mode & 0o7777;
+        if let Some(change) = self.request.mode {
+            attributes.mode = change.apply(attributes.mode, ModeTarget::File);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use zoea_model::Timestamp;
+    use zoea_model::{FileMode, Timestamp};
 
     use super::*;
     use crate::scratch_tree::{NOW, ScratchTree, attributes, path, write};
@@ -309,7 +309,7 @@ mod tests {
         sources: &'a [&'a str],
         to: &'a str,
         owner: Option<Owner>,
-        mode: Option<FileMode>,
+        mode: Option<ModeChange>,
         inline: Vec<InlineFile>,
     }
 
@@ -329,7 +329,7 @@ mod tests {
                     false => DestinationForm::Name,
                 },
                 owner: self.owner,
-                mode: self.mode,
+                mode: self.mode.as_ref(),
                 archives: AddArchive::Keep,
             };
             copy(&mut target.vfs(), source, &request)
@@ -379,7 +379,8 @@ mod tests {
         let mut target = ScratchTree::new();
         let owner = Some(Owner { uid: 3, gid: 4 });
         let mode = Some(FileMode(0o2700));
-        let mut wanted = Wanted { owner, mode, ..Wanted::new(&["d", "a.txt"], "x/") };
+        let mut wanted =
+            Wanted { owner, mode: mode.map(ModeChange::Exact), ..Wanted::new(&["d", "a.txt"], "x/") };
         wanted.inline.push(InlineFile { name: "EOF".into(), content: b"here".into() });
         wanted.copy(&source(), &mut target).unwrap();
         let now = NOW.seconds;
@@ -506,7 +507,7 @@ mod tests {
             destination: &path("x"),
             form: DestinationForm::Directory,
             owner: None,
-            mode: Some(FileMode(0o400)),
+            mode: Some(&ModeChange::Exact(FileMode(0o400))),
             archives: AddArchive::Unpack,
         };
         copy(&mut target.vfs(), &from, &request).unwrap();

@@ -3,7 +3,7 @@
 use std::io;
 
 use zoea_build::BuildError;
-use zoea_dockerfile::DockerfileError;
+use zoea_dockerfile::DockerfileErrors;
 use zoea_image::ImageError;
 use zoea_launch::StepStatus;
 use zoea_model::{SourceSpan, StepName};
@@ -132,8 +132,8 @@ impl ZoeaError {
     }
 
     /// Places a Dockerfile error in its file.
-    pub(crate) fn dockerfile(error: &DockerfileError, name: &str, text: &[u8]) -> Self {
-        Self::Dockerfile { rendered: error.render(name, text) }
+    pub(crate) fn dockerfile(errors: &DockerfileErrors, name: &str, text: &[u8]) -> Self {
+        Self::Dockerfile { rendered: errors.render(name, text) }
     }
 
     /// Places a build error at its step.

@@ -23,7 +23,7 @@ pub use resolve::ResolveError;
 
 pub use zoea_build::Clock;
 pub use zoea_context::{Context, ContextError, Location};
-pub use zoea_dockerfile::Request as DockerfileRequest;
+pub use zoea_dockerfile::{NamedContext, Request as DockerfileRequest};
 pub use zoea_image::{
     BlobStore, Credentials, Hosts, ImageError, ImageFormat, ImageStore, Proxies, Registry, RegistryOptions,
 };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use zoea_dockerfile::{Dockerfile, ImageRequest, KnownImage, KnownImages, Lowered};
+use zoea_dockerfile::{Dockerfile, ImageRequest, Known, KnownImage, Lowered, Needs};
 use zoea_image::{Archive, Image, ImageError, Layout};
-use zoea_model::{Digest, Event, ImageRef, ModelError, Plan, Platform};
+use zoea_model::{Digest, Event, ImageRef, ModelError, Plan, Platform, Warning};
 
 use crate::{Authority, NamedImage, PullPolicy, Request, ZoeaError};
 
@@ -62,7 +62,7 @@ pub(crate) fn resolve(
     authority: &Authority<'_>,
 ) -> Result<Resolved, ZoeaError> {
     let text = &request.dockerfile;
-    let mut known = KnownImages::new();
+    let mut known = Known::default();
     let mut images = BTreeMap::new();
     loop {
         let lowered = zoea_dockerfile::lower(dockerfile, &request.dockerfile_request, &known)
@@ -70,12 +70,11 @@ pub(crate) fn resolve(
         match lowered {
             Lowered::Plan { plan, warnings } => {
                 for warning in warnings {
-                    let event = Event::Warning { span: warning.span, message: warning.message };
-                    authority.events.emit(event);
+                    authority.events.emit(Event::Warning(warning));
                 }
                 return Ok(Resolved { plan, images });
             }
-            Lowered::Needs(requests) => {
+            Lowered::Needs(Needs { images: requests, .. }) => {
                 for wanted in requests {
                     let image = open(&wanted, request, authority).map_err(|source| ZoeaError::Resolve {
                         file: text.name.clone(),
@@ -86,7 +85,7 @@ pub(crate) fn resolve(
                     warn_of_platform(&wanted, &image, authority);
                     let digest = image.digest();
                     authority.events.emit(Event::ImageResolved { name: wanted.name.clone(), digest });
-                    known.insert(wanted.key(), KnownImage { digest, config: image.config().clone() });
+                    known.images.insert(wanted.key(), KnownImage { digest, config: image.config().clone() });
                     images.insert(digest, image);
                 }
             }
@@ -99,7 +98,7 @@ fn warn_of_platform(wanted: &ImageRequest, image: &Image, authority: &Authority<
     let found = image.platform();
     if !wanted.platform.accepts(&found) {
         let message = format!("image `{}` is for {found}, not for {} as asked", wanted.name, wanted.platform);
-        authority.events.emit(Event::Warning { span: Some(wanted.span), message });
+        authority.events.emit(Event::Warning(Warning { span: Some(wanted.span), ..Warning::new(message) }));
     }
 }
 

@@ -1,9 +1,11 @@
 //! `COPY` and `ADD`: sources, destination, owner, mode and history.
 
-use zoea_model::{AddArchive, CopySource, CopyStep, FileMode, SourceSpan, TreePath, UserSpec};
+use zoea_model::{
+    AddArchive, CopyItem, CopySource, CopyStep, FileMode, Linking, ModeChange, SourceSpan, TreePath,
+    UserSpec, Warning,
+};
 
 use crate::ast::{Copy, CopyKind, Word};
-use crate::diagnose::Diagnostic;
 use crate::error::{DockerfileError, Problem};
 
 use super::Shared;
@@ -28,26 +30,25 @@ impl StageState {
             Some(word) => self.expand(shared, word),
             None => Ok(String::new()),
         };
-        let (owner, mode) = (expand_flag(&copy.owner)?, expand_flag(&copy.mode)?);
+        let (owner, mode) = (expand_flag(&copy.flags.owner)?, expand_flag(&copy.flags.mode)?);
         for (flag, value) in [("chown", &owner), ("chmod", &mode)] {
             if !value.is_empty() {
                 created_by.push_str(&format!(" --{flag}={value}"));
             }
         }
-        let mut sources = Vec::with_capacity(copy.sources.len());
+        let mut items = Vec::with_capacity(copy.sources.len());
         for word in &copy.sources {
             let source = self.expand(shared, word)?;
             created_by.push(' ');
             created_by.push_str(&source);
             refuse_remote(copy.kind, &source).map_err(|problem| problem.at(word.span))?;
-            sources.push(below_root(&source));
+            items.push(CopyItem::Pattern(below_root(&source)));
         }
         let destination = self.expand(shared, &copy.destination)?;
         created_by.push_str(&format!(" {destination} # buildkit"));
         let step = CopyStep {
             from,
-            sources,
-            inline_files: Vec::new(),
+            items,
             destination: self
                 .below_directory(&destination)
                 .map_err(|problem| problem.at(copy.destination.span))?,
@@ -55,7 +56,10 @@ impl StageState {
                 || destination.ends_with('/')
                 || destination.ends_with("/."),
             owner: (!owner.is_empty()).then(|| UserSpec::new(&owner)),
-            mode: file_mode(&mode, copy.mode.as_ref())?,
+            mode: file_mode(&mode, copy.flags.mode.as_ref())?.map(ModeChange::Exact),
+            excludes: Vec::new(),
+            linking: Linking::Tree,
+            remote_archives: AddArchive::Keep,
             archives: match copy.kind {
                 CopyKind::Copy => AddArchive::Keep,
                 CopyKind::Add => AddArchive::Unpack,
@@ -137,13 +141,14 @@ fn is_git(source: &str) -> bool {
 }
 
 /// Warns where several sources may overwrite each other.
-pub(super) fn destination_warning(step: &CopyStep, span: SourceSpan) -> Option<Diagnostic> {
-    (step.sources.len() > 1 && !step.into_directory).then(|| Diagnostic {
+pub(super) fn destination_warning(step: &CopyStep, span: SourceSpan) -> Option<Warning> {
+    (step.items.len() > 1 && !step.into_directory).then(|| Warning {
         span: Some(span),
         message: format!(
             "Several sources are copied to `{}`: unless that is a directory, each overwrites the one before",
             step.destination
         ),
+        rule: None,
         hint: Some("end the destination with `/`".to_owned()),
     })
 }

@@ -1,11 +1,10 @@
 //! Instructions that only change the image's configuration, and `WORKDIR`.
 
 use serde_json::Map;
-use zoea_model::{Operation, SourceSpan, TreePath, UserSpec, WorkdirStep};
+use zoea_model::{Operation, SourceSpan, TreePath, UserSpec, Warning, WorkdirStep};
 
 use crate::ast::{ArgumentDeclaration, Command, Invocation, Pair, Word};
 use crate::build_arguments::expand_split;
-use crate::diagnose::Diagnostic;
 use crate::error::{DockerfileError, Problem};
 use crate::history;
 use crate::ports;
@@ -200,10 +199,11 @@ impl StageState {
 }
 
 /// Warns where a `USER` that was to lower privilege does not, because its variable is empty.
-pub(super) fn user_warning(state: &StageState, word: &Word) -> Option<Diagnostic> {
-    state.config.config.user.is_empty().then(|| Diagnostic {
+pub(super) fn user_warning(state: &StageState, word: &Word) -> Option<Warning> {
+    state.config.config.user.is_empty().then(|| Warning {
         span: Some(word.span),
         message: format!("`USER {}` is empty once its variables are replaced, which means root", word.text),
+        rule: None,
         hint: Some("declare the variable with `ARG` in this stage".to_owned()),
     })
 }

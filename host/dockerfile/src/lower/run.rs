@@ -36,6 +36,9 @@ impl StageState {
             working_directory: self.below_directory(self.directory())?,
             user: UserSpec::new(&self.config.config.user),
             network: run.network,
+            security: run.security,
+            mounts: Vec::new(),
+            scripts: Vec::new(),
         })
     }
 

@@ -3,11 +3,10 @@
 //! Owns what a stage begins with, and which variables words and steps see: `config` is what the image keeps,
 //! `scope` adds the values of `ARG`. Whichever of `ENV` and `ARG` comes later gives a name its value.
 
-use zoea_model::{HistoryEntry, ImageConfig, Operation, Platform, RootFs, SourceSpan, Step};
+use zoea_model::{HistoryEntry, ImageConfig, Operation, Platform, RootFs, SourceSpan, Step, Warning};
 
 use crate::ast::{Command, Instruction, Word};
 use crate::build_arguments::expand_word;
-use crate::diagnose::Diagnostic;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
 use crate::outline::{Origin, OutlineStage};
@@ -140,12 +139,9 @@ impl Progress {
         state: &mut StageState,
         instruction: &Instruction,
     ) -> Result<(), DockerfileError> {
-        let span = instruction.span;
+        let span = instruction.heading.span;
         let config = &state.config.config;
         shared.budget.spend(instruction.text.len() + config.working_dir.len() + config.user.len(), span)?;
-        if let Some(refusal) = instruction.refusals.first() {
-            return Err(refusal.clone());
-        }
         let (operation, created_by) = match &instruction.command {
             Command::Run(run) => {
                 shared.budget.spend(state.scope.size() + state.declared.size(), span)?;
@@ -154,7 +150,7 @@ impl Progress {
                 (Operation::Run(step), created_by)
             }
             Command::Copy(copy) => {
-                let from = self.copy_source(shared, copy.from.as_ref())?;
+                let from = self.copy_source(shared, copy.flags.from.as_ref())?;
                 let (step, created_by) = state.copy(shared, copy, from)?;
                 self.warnings.extend(super::copy::destination_warning(&step, span));
                 (Operation::Copy(step), created_by)
@@ -202,7 +198,7 @@ pub(super) fn check_platform(platform: &Platform, span: SourceSpan) -> Result<()
 }
 
 /// Warns of a `--platform` that has no effect, as in BuildKit.
-pub(super) fn platform_warning(stage: &OutlineStage<'_>) -> Option<Diagnostic> {
+pub(super) fn platform_warning(stage: &OutlineStage<'_>) -> Option<Warning> {
     let word = stage.block.from.platform.as_ref()?;
     let because = match &stage.base {
         Origin::Image(_) => return None,
@@ -210,5 +206,5 @@ pub(super) fn platform_warning(stage: &OutlineStage<'_>) -> Option<Diagnostic> {
         Origin::Stage(_) => "a stage keeps the platform of the stage that it starts from",
     };
     let message = format!("`--platform={}` has no effect: {because}", word.text);
-    Some(Diagnostic { span: Some(word.span), message, hint: None })
+    Some(Warning { span: Some(word.span), message, rule: None, hint: None })
 }

@@ -61,6 +61,7 @@ pub(crate) fn process(program: &str, arguments: &[&str]) -> Process {
         working_directory: TreePath::root(),
         user: UserSpec::new("0"),
         network: Network::Default,
+        scripts: Vec::new(),
     }
 }
 
