@@ -40,7 +40,11 @@ pub(crate) fn quoted_words(part: Part<'_>, escape: Escape) -> Vec<Part<'_>> {
             }
             // Within single quotes nothing is escaped.
             None | Some('"') if character == escape => {
-                characters.next();
+                if characters.next().is_none() {
+                    // An escape character that has nothing to escape is dropped.
+                    let word = start.take().map(|start| part.range(start, index));
+                    words.extend(word.filter(|word| !word.is_empty()));
+                }
             }
             None if character == '\'' || character == '"' => quote = Some(character),
             Some(open) if open == character => quote = None,
@@ -134,25 +138,6 @@ pub(crate) fn pairs(
         .collect()
 }
 
-/// Says whether `text` has no unquoted place where [`quoted_words`] would split it differently in a shell: all its
-/// quotes are closed.
-pub(crate) fn quotes_are_closed(text: &str, escape: Escape) -> bool {
-    let escape = escape.character();
-    let mut quote = None;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match quote {
-            None | Some('"') if character == escape => {
-                characters.next();
-            }
-            None if character == '\'' || character == '"' => quote = Some(character),
-            Some(open) if open == character => quote = None,
-            None | Some(_) => {}
-        }
-    }
-    quote.is_none()
-}
-
 /// Says whether a text holds no blank that would split it.
 pub(crate) fn is_one_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(is_blank)
@@ -171,7 +156,8 @@ mod tests {
     fn quotes_hold_words_together() {
         let line = Line::single(r#" a="b c" d\ e 'f\' g"h'i j" k\"#, 1, 1);
         let words = quoted_words(line.part(), Escape::Backslash);
-        assert_eq!(texts(&words), [r#"a="b c""#, r"d\ e", r"'f\'", r#"g"h'i j""#, r"k\"]);
+        assert_eq!(texts(&words), [r#"a="b c""#, r"d\ e", r"'f\'", r#"g"h'i j""#, "k"]);
+        assert_eq!(texts(&quoted_words(Line::single(r"a \", 1, 1).part(), Escape::Backslash)), ["a"]);
         assert_eq!(texts(&blank_separated(line.part())).len(), 8);
     }
 

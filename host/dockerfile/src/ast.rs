@@ -6,6 +6,7 @@
 use zoea_model::{Healthcheck, Network, Security, SourceSpan};
 
 use crate::directives::Directives;
+use crate::heredoc::Mark;
 
 /// A word as written, variables and quotes included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,7 +77,8 @@ pub struct Heading {
     pub span: SourceSpan,
     /// Its name as written.
     pub name: Word,
-    /// The comments directly above it, each without its `#` and the blanks around it.
+    /// The comments above it, each without the first byte of its line and the blanks around the rest. As in BuildKit,
+    /// blank lines may stand between, an empty comment drops those before it, and an indented one keeps its `#`.
     pub comments: Vec<String>,
 }
 
@@ -119,7 +121,7 @@ pub struct Instruction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// `ADD` and `COPY`.
-    Copy(Copy),
+    Copy(Box<Copy>),
     /// `ARG`.
     Arg(Vec<ArgumentDeclaration>),
     /// `CMD`.
@@ -182,18 +184,32 @@ pub enum Invocation {
 /// The text below an instruction that `<<NAME` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HereDocument {
-    /// The place of its first line.
+    /// The place of its lines, of which the last one holds its name.
     pub span: SourceSpan,
     /// Its name, quotes taken away.
     pub name: String,
     /// The digits before `<<`.
     pub descriptor: String,
+    /// Its lines as written, each with its line feed: what a shell is given that reads `<<` itself.
+    pub written: String,
     /// Its lines, each with its line feed; with `<<-`, without the tabs at their beginnings.
     pub content: String,
     /// Whether variables in it are replaced: unless its name is quoted.
     pub expansion: Expansion,
     /// Whether it was written with `<<-`.
     pub tabs: Tabs,
+}
+
+impl HereDocument {
+    /// Makes the document that `mark` asks for of its lines.
+    pub(crate) fn new(mark: Mark, written: String, span: SourceSpan) -> Self {
+        let Mark { descriptor, name, expansion, tabs } = mark;
+        let content = match tabs {
+            Tabs::Keep => written.clone(),
+            Tabs::Strip => written.split_inclusive('\n').map(|line| line.trim_start_matches('\t')).collect(),
+        };
+        Self { span, name, descriptor, written, content, expansion, tabs }
+    }
 }
 
 /// Whether variables in a here-document are replaced.
@@ -258,6 +274,16 @@ pub enum CopyKind {
     Add,
 }
 
+impl CopyKind {
+    /// Returns the instruction's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Copy => "COPY",
+            Self::Add => "ADD",
+        }
+    }
+}
+
 /// A flag that is on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
@@ -308,7 +334,7 @@ pub struct CopyFlags {
 /// `ONBUILD`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnBuild {
-    /// The trigger as it goes into the image's configuration.
+    /// The trigger as it goes into the image's configuration, its here-documents included.
     pub text: String,
     /// The trigger, read.
     pub trigger: Box<Instruction>,

@@ -53,56 +53,6 @@ impl std::error::Error for DockerfileError {
     }
 }
 
-/// Everything that was found wrong with a Dockerfile, in the order of the file; at least one error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DockerfileErrors {
-    first: DockerfileError,
-    others: Vec<DockerfileError>,
-}
-
-impl DockerfileErrors {
-    /// Collects errors; none when there is none.
-    pub(crate) fn collect(errors: impl IntoIterator<Item = DockerfileError>) -> Option<Self> {
-        let mut errors: Vec<DockerfileError> = errors.into_iter().collect();
-        errors.sort_by_key(|error| error.span);
-        let mut errors = errors.into_iter();
-        Some(Self { first: errors.next()?, others: errors.collect() })
-    }
-
-    /// Returns the first error in the file.
-    pub fn first(&self) -> &DockerfileError {
-        &self.first
-    }
-
-    /// Returns all errors.
-    pub fn iter(&self) -> impl Iterator<Item = &DockerfileError> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-
-    /// Shows every error with its line, as [`DockerfileError::render`] does.
-    pub fn render(&self, file_name: &str, text: &[u8]) -> String {
-        self.iter().map(|error| error.render(file_name, text)).collect()
-    }
-}
-
-impl From<DockerfileError> for DockerfileErrors {
-    fn from(first: DockerfileError) -> Self {
-        Self { first, others: Vec::new() }
-    }
-}
-
-impl std::fmt::Display for DockerfileErrors {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.first.fmt(f)?;
-        for error in &self.others {
-            write!(f, "\n{error}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for DockerfileErrors {}
-
 /// One thing that can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -125,6 +75,15 @@ pub enum Problem {
     /// An instruction holds a NUL byte.
     #[error("The line holds a NUL byte")]
     NulByte,
+    /// There are more instructions than any real file has.
+    #[error("The Dockerfile holds more than {limit} instructions")]
+    TooManyInstructions {
+        /// The most that is read.
+        limit: usize,
+    },
+    /// The escape character at the end of the file continues nothing.
+    #[error("The line is continued, but no instruction follows")]
+    NothingContinued,
     /// There is nothing but comments and blank lines.
     #[error("The Dockerfile holds no instruction")]
     NoInstruction,
@@ -162,6 +121,25 @@ pub enum Problem {
         name: String,
         /// What may be meant.
         closest: Option<String>,
+        /// The instruction above, which it may belong to.
+        above: Option<Above>,
+    },
+    /// A here-document has no end.
+    #[error("The here-document `{name}` has no end: no line below holds `{name}` and nothing else")]
+    HeredocOpen {
+        /// Its name.
+        name: String,
+        /// The line that holds the name with blanks around it.
+        near_miss: Option<usize>,
+    },
+    /// `<<` is read in two ways.
+    #[error("What `<<` means here is not clear")]
+    HeredocUnclear,
+    /// A here-document stands where the destination is.
+    #[error("A here-document cannot be the destination of `{instruction}`")]
+    HeredocDestination {
+        /// The instruction.
+        instruction: &'static str,
     },
     /// The instruction has no such flag.
     #[error("Unknown flag `--{flag}` of `{instruction}`")]
@@ -424,6 +402,40 @@ pub enum Problem {
     },
 }
 
+/// The instruction above a line that is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Above {
+    /// Its name.
+    pub instruction: &'static str,
+    /// Its last line.
+    pub line: usize,
+    /// How the line below may belong to it.
+    pub missing: Missing,
+}
+
+/// What an instruction may lack, so that the line below it is not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The escape character at its end, which is this one.
+    Continuation(char),
+    /// Its `<<` begins no here-document.
+    HereDocument,
+}
+
+impl Above {
+    fn hint(&self) -> String {
+        let Self { instruction, line, missing } = self;
+        match missing {
+            Missing::Continuation(escape) => {
+                format!("if it belongs to the `{instruction}` above, end line {line} with `{escape}`")
+            }
+            Missing::HereDocument => format!(
+                "the `<<` in line {line} begins no here-document: put a blank before it, and close all quotes"
+            ),
+        }
+    }
+}
+
 impl Problem {
     /// Gives the problem its place.
     pub(crate) fn at(self, span: SourceSpan) -> DockerfileError {
@@ -440,6 +452,16 @@ impl Problem {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownInstruction { closest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
+            Self::UnknownInstruction { above: Some(above), .. } => Some(above.hint()),
+            Self::UnknownInstruction { name, .. } if name.starts_with("//") || name.starts_with("--") => {
+                Some("a comment begins with `#`".to_owned())
+            }
+            Self::HeredocOpen { near_miss: Some(line), .. } => Some(format!(
+                "take away the blanks around the name in line {line}; after `<<-` tabs may stand before it"
+            )),
+            Self::HeredocOpen { name, .. } if name.contains(['>', '|', ';', '&', ')']) => {
+                Some("the name reaches to the next blank: put one behind it, as in `<<EOF >file`".to_owned())
+            }
             Self::UnknownFlag { closest: Some(flag), .. } => Some(format!("did you mean `--{flag}`?")),
             Self::UnknownTarget { closest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             Self::NotBuilt { instead, .. } => Some((*instead).to_owned()),
@@ -453,6 +475,11 @@ impl Problem {
     #[expect(clippy::wildcard_enum_match_arm, reason = "most problems say by themselves what to do")]
     fn fixed_hint(&self) -> Option<&'static str> {
         Some(match self {
+            Self::HeredocUnclear => {
+                "write `<<NAME` without blanks after `<<` and in the name, and close all quotes"
+            }
+            Self::HeredocDestination { .. } => "write the path of the file or directory as the last word",
+            Self::NothingContinued => "take away the line",
             Self::NotText => "save the file as UTF-8; only comments may hold other bytes",
             Self::NoInstruction | Self::NoStage => "begin with `FROM image` or `FROM scratch`",
             Self::BeforeFrom { .. } => "only `ARG` may stand before the first `FROM`",

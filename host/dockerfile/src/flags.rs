@@ -128,6 +128,9 @@ pub(crate) fn check(
                 let spelling = if written.text == value { written.spelling } else { Spelling::Rewritten };
                 flags.values.push((known, Word { text: value, span: written.span, spelling }));
             }
+            FlagRule::Switch(_) if value.as_deref() == Some("") => {
+                return Err(Problem::FlagWithoutValue { flag: name }.at(span));
+            }
             FlagRule::Switch(known) => match value.map(|value| value.to_lowercase()).as_deref() {
                 None | Some("true") => flags.switches.push((known, Switch::On)),
                 Some("false") => flags.switches.push((known, Switch::Off)),

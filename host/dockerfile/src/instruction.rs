@@ -8,8 +8,8 @@ use crate::arguments::{
     Json, blank_separated, invocation, is_one_word, json, pairs, quoted_words, word_list,
 };
 use crate::ast::{
-    ArgumentDeclaration, Command, Copy, CopyFlags, CopyKind, From, Heading, Instruction, Invocation, OnBuild,
-    Run, StageName, Word,
+    ArgumentDeclaration, Command, Copy, CopyFlags, CopyKind, From, Heading, HereDocument, Instruction,
+    Invocation, OnBuild, Run, StageName, Word,
 };
 use crate::directives::Escape;
 use crate::error::{DockerfileError, Problem};
@@ -47,6 +47,17 @@ const ADD_FLAGS: [FlagRule; 7] = [
     FlagRule::List("exclude"),
 ];
 
+/// What belongs to a line beside its text.
+#[derive(Debug, Default)]
+pub(crate) struct Attached {
+    /// The comments above it.
+    pub(crate) comments: Vec<String>,
+    /// The here-documents below it.
+    pub(crate) documents: Vec<HereDocument>,
+    /// The line in which the last of them ends.
+    pub(crate) end_line: Option<usize>,
+}
+
 /// What a line turns out to be.
 #[derive(Debug)]
 pub(crate) enum Parsed {
@@ -63,6 +74,7 @@ struct Pieces<'a> {
     head: Part<'a>,
     flags: Vec<RawFlag<'a>>,
     arguments: Part<'a>,
+    documents: Vec<HereDocument>,
     escape: Escape,
 }
 
@@ -82,33 +94,37 @@ impl Pieces<'_> {
     fn take_flags(&mut self, rules: &[FlagRule]) -> Result<flags::Flags, DockerfileError> {
         check(self.keyword.name(), std::mem::take(&mut self.flags), rules)
     }
-
-    fn refuse_heredoc(&self, instead: &'static str) -> Result<(), DockerfileError> {
-        match heredoc::find(self.arguments, self.escape) {
-            None => Ok(()),
-            Some(place) => {
-                Err(Problem::NotBuilt { what: format!("The here-document `{}`", place.text()), instead }
-                    .at(place.span()))
-            }
-        }
-    }
 }
 
 /// Reads one instruction.
-pub(crate) fn parse(part: Part<'_>, escape: Escape) -> Result<Parsed, DockerfileError> {
+pub(crate) fn parse(part: Part<'_>, escape: Escape, attached: Attached) -> Result<Parsed, DockerfileError> {
+    // White space at the end belongs to the text of a trigger only.
+    let whole = part.from(part.text().len() - part.text().trim_start().len());
     let part = part.trimmed();
+    if part.is_empty() {
+        return Err(Problem::NothingContinued.at(part.span()));
+    }
     let (head, rest) = part.split_first();
     let Some(keyword) = Keyword::find(head.text()) else {
         let closest = closest(head.text(), Keyword::ALL.map(Keyword::name));
-        return Err(Problem::UnknownInstruction { name: head.text().to_owned(), closest }.at(head.span()));
+        let name = head.text().to_owned();
+        return Err(Problem::UnknownInstruction { name, closest, above: None }.at(head.span()));
     };
     let (raw, arguments) = flags::take(rest);
-    let mut pieces = Pieces { keyword, head, flags: raw, arguments, escape };
+    let Attached { comments, documents, end_line } = attached;
+    let mut span = part.span();
+    span.end_line = end_line.unwrap_or(span.end_line);
+    let heading = Heading { span, name: head.word(), comments };
+    let mut pieces = Pieces { keyword, head, flags: raw, arguments, documents, escape };
     let command = match keyword {
-        Keyword::From => return from(pieces, part).map(Parsed::From),
+        Keyword::From => return from(pieces, heading).map(Parsed::From),
         Keyword::Run => run(&mut pieces)?,
         Keyword::Copy => copy(&mut pieces, CopyKind::Copy)?,
         Keyword::Add => copy(&mut pieces, CopyKind::Add)?,
+        Keyword::OnBuild => {
+            pieces.take_flags(&[])?;
+            on_build(pieces, whole.split_first().1, end_line)?
+        }
         Keyword::Healthcheck => {
             Command::Healthcheck(healthcheck::parse(std::mem::take(&mut pieces.flags), arguments)?)
         }
@@ -119,27 +135,21 @@ pub(crate) fn parse(part: Part<'_>, escape: Escape) -> Result<Parsed, Dockerfile
         | Keyword::Expose
         | Keyword::Label
         | Keyword::Maintainer
-        | Keyword::OnBuild
         | Keyword::Shell
         | Keyword::StopSignal
         | Keyword::User
         | Keyword::Volume
         | Keyword::Workdir => {
             pieces.take_flags(&[])?;
-            without_flags(&pieces, rest)?
+            without_flags(&pieces)?
         }
     };
     let text = format!("{keyword} {}", rest.text());
-    let heading = heading(part, head);
     Ok(Parsed::Instruction(Instruction { heading, text, command }))
 }
 
-fn heading(part: Part<'_>, head: Part<'_>) -> Heading {
-    Heading { span: part.span(), name: head.word(), comments: Vec::new() }
-}
-
 /// Reads the instructions that take no flags.
-fn without_flags(pieces: &Pieces<'_>, rest: Part<'_>) -> Result<Command, DockerfileError> {
+fn without_flags(pieces: &Pieces<'_>) -> Result<Command, DockerfileError> {
     let arguments = pieces.arguments;
     let name = pieces.keyword.name();
     Ok(match pieces.keyword {
@@ -156,7 +166,6 @@ fn without_flags(pieces: &Pieces<'_>, rest: Part<'_>) -> Result<Command, Dockerf
         }
         Keyword::Label => Command::Label(pairs(arguments, pieces.escape, name)?),
         Keyword::Maintainer => Command::Maintainer(pieces.single("a name")?.text),
-        Keyword::OnBuild => on_build(pieces, rest)?,
         Keyword::Shell => match json(arguments)? {
             Json::Array(shell) if shell.is_empty() => return Err(pieces.needs("at least one argument")),
             Json::Array(shell) => Command::Shell(shell),
@@ -172,13 +181,18 @@ fn without_flags(pieces: &Pieces<'_>, rest: Part<'_>) -> Result<Command, Dockerf
             Command::Volume(volumes)
         }
         Keyword::Workdir => Command::Workdir(pieces.single("a path")?),
-        Keyword::Add | Keyword::Copy | Keyword::From | Keyword::Healthcheck | Keyword::Run => {
+        Keyword::Add
+        | Keyword::Copy
+        | Keyword::From
+        | Keyword::Healthcheck
+        | Keyword::OnBuild
+        | Keyword::Run => {
             return Err(pieces.needs("its own reading"));
         }
     })
 }
 
-fn from(mut pieces: Pieces<'_>, part: Part<'_>) -> Result<From, DockerfileError> {
+fn from(mut pieces: Pieces<'_>, heading: Heading) -> Result<From, DockerfileError> {
     let mut flags = pieces.take_flags(&[FlagRule::Value("platform")])?;
     let words = blank_separated(pieces.arguments);
     let name = match words.as_slice() {
@@ -194,7 +208,6 @@ fn from(mut pieces: Pieces<'_>, part: Part<'_>) -> Result<From, DockerfileError>
         _ => return Err(pieces.needs("an image, and nothing else but `AS name`")),
     };
     let Some(image) = words.first() else { return Err(pieces.needs("an image")) };
-    let heading = heading(part, pieces.head);
     Ok(From { heading, image: image.word(), platform: flags.take("platform"), name })
 }
 
@@ -216,13 +229,11 @@ fn run(pieces: &mut Pieces<'_>) -> Result<Command, DockerfileError> {
     let mounts = flags.take_all("mount").into_iter().map(mount::parse).collect::<Result<_, _>>()?;
     let devices = flags.take_all("device");
     let command = command_line(pieces)?;
-    match &command {
-        Invocation::Exec(arguments) if arguments.is_empty() => return Err(pieces.needs("a command")),
-        Invocation::Exec(_) => {}
-        Invocation::Shell(_) => pieces
-            .refuse_heredoc("join the commands with `&&` and `\\`, or put them into a file of the context")?,
+    if matches!(&command, Invocation::Exec(arguments) if arguments.is_empty()) {
+        return Err(pieces.needs("a command"));
     }
-    Ok(Command::Run(Run { command, network, security, mounts, devices, documents: Vec::new() }))
+    let documents = std::mem::take(&mut pieces.documents);
+    Ok(Command::Run(Run { command, network, security, mounts, devices, documents }))
 }
 
 /// Reads a flag that is one of a few words; the first of them by default.
@@ -248,14 +259,19 @@ fn copy(pieces: &mut Pieces<'_>, kind: CopyKind) -> Result<Command, DockerfileEr
         CopyKind::Copy => &COPY_FLAGS[..],
         CopyKind::Add => &ADD_FLAGS[..],
     })?;
-    if let Json::Text = json(pieces.arguments)? {
-        pieces.refuse_heredoc("put the text into a file of the context")?;
-    }
     let mut sources = word_list(pieces.arguments)?;
     let destination = sources.pop().filter(|_| !sources.is_empty());
     let Some(destination) = destination else {
         return Err(pieces.needs("at least one source and a destination"));
     };
+    let documents = std::mem::take(&mut pieces.documents);
+    if let Json::Text = json(pieces.arguments)? {
+        if matches!(heredoc::mark(&destination.text), Ok(Some(_))) {
+            let instruction = pieces.keyword.name();
+            return Err(Problem::HeredocDestination { instruction }.at(destination.span));
+        }
+        take_marks(&mut sources, &documents)?;
+    }
     let flags = CopyFlags {
         from: flags.take("from").filter(|from| !from.text.is_empty()),
         owner: flags.take("chown"),
@@ -267,7 +283,30 @@ fn copy(pieces: &mut Pieces<'_>, kind: CopyKind) -> Result<Command, DockerfileEr
         keep_git_directory: flags.switch("keep-git-dir"),
         unpack: flags.switch("unpack"),
     };
-    Ok(Command::Copy(Copy { kind, flags, sources, documents: Vec::new(), destination }))
+    Ok(Command::Copy(Box::new(Copy { kind, flags, sources, documents, destination })))
+}
+
+/// Takes the words that ask for `documents` out of `sources`.
+///
+/// BuildKit finds the documents of a line in the words of a shell, and the sources in words at blanks. Where the two
+/// differ, it would copy files named `<<`, or empty documents.
+fn take_marks(sources: &mut Vec<Word>, documents: &[HereDocument]) -> Result<(), DockerfileError> {
+    let mut names = documents.iter().map(|document| document.name.as_str());
+    let mut differing = None;
+    sources.retain(|word| match heredoc::mark(&word.text) {
+        Ok(Some(mark)) if names.next() == Some(&mark.name) => false,
+        Ok(None) if !word.text.trim_start_matches(|digit: char| digit.is_ascii_digit()).starts_with("<<") => {
+            true
+        }
+        Ok(_) | Err(_) => {
+            differing.get_or_insert(word.span);
+            true
+        }
+    });
+    match (differing, documents.first()) {
+        (Some(span), _) => Err(Problem::HeredocUnclear.at(span)),
+        (None, _) => Ok(()),
+    }
 }
 
 fn declarations(pieces: &Pieces<'_>) -> Result<Vec<ArgumentDeclaration>, DockerfileError> {
@@ -290,8 +329,9 @@ fn declarations(pieces: &Pieces<'_>) -> Result<Vec<ArgumentDeclaration>, Dockerf
         .collect()
 }
 
-/// Reads a trigger. It is checked here, so that a mistake is found where it stands and not where it is used.
-fn on_build(pieces: &Pieces<'_>, rest: Part<'_>) -> Result<Command, DockerfileError> {
+/// Reads a trigger, of which `text` is everything on its line. It is checked here, so that a mistake is found where it
+/// stands and not where it is used.
+fn on_build(pieces: Pieces<'_>, text: Part<'_>, end_line: Option<usize>) -> Result<Command, DockerfileError> {
     if pieces.arguments.is_empty() {
         return Err(pieces.needs("an instruction"));
     }
@@ -301,10 +341,15 @@ fn on_build(pieces: &Pieces<'_>, rest: Part<'_>) -> Result<Command, DockerfileEr
     {
         return Err(Problem::NoTrigger { instruction: keyword.name() }.at(head.span()));
     }
-    match parse(pieces.arguments, pieces.escape)? {
-        Parsed::Instruction(trigger) => {
-            Ok(Command::OnBuild(OnBuild { text: rest.text().to_owned(), trigger: Box::new(trigger) }))
-        }
+    let mut text = text.text().to_owned();
+    for document in &pieces.documents {
+        text.push('\n');
+        text.push_str(&document.written);
+        text.push_str(&document.name);
+    }
+    let attached = Attached { comments: Vec::new(), documents: pieces.documents, end_line };
+    match parse(pieces.arguments, pieces.escape, attached)? {
+        Parsed::Instruction(trigger) => Ok(Command::OnBuild(OnBuild { text, trigger: Box::new(trigger) })),
         Parsed::From(_) => Err(Problem::NoTrigger { instruction: "FROM" }.at(head.span())),
     }
 }

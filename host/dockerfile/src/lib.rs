@@ -8,6 +8,7 @@
 
 mod arguments;
 mod ast;
+mod ast_text;
 mod budget;
 mod build_arguments;
 mod diagnose;
@@ -15,6 +16,7 @@ mod directives;
 mod duration;
 mod environment;
 mod error;
+mod error_list;
 mod flags;
 mod healthcheck;
 mod heredoc;
@@ -30,6 +32,7 @@ mod parse;
 mod plan_text;
 mod ports;
 mod request;
+mod shell_words;
 mod signal;
 mod source;
 mod suggest;
@@ -40,10 +43,12 @@ pub use ast::{
     Heading, HereDocument, Instruction, Invocation, MountFlag, MountOption, OnBuild, Pair, Run, Spelling,
     StageBlock, StageName, Switch, Tabs, Word,
 };
+pub use ast_text::ast_text;
 pub use build_arguments::is_proxy_variable;
 pub use diagnose::render;
 pub use directives::{Check, CheckSeverity, Directives, Escape, RuleSet};
-pub use error::{DockerfileError, DockerfileErrors, Problem};
+pub use error::{DockerfileError, Problem};
+pub use error_list::DockerfileErrors;
 pub use lower::lower;
 pub use parse::parse;
 pub use plan_text::plan_text;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zoea_model::{Platform, SourceSpan};
 
-use crate::ast::{Command, Copy, Dockerfile, From, Instruction, StageBlock, Word};
+use crate::ast::{Command, Dockerfile, From, Instruction, StageBlock, Word};
 use crate::budget::Budget;
 use crate::build_arguments::expand_word;
 use crate::directives::Escape;
@@ -271,7 +271,7 @@ impl<'a> Outline<'a> {
 /// Returns the `--from` words of instructions.
 fn sources<'a>(instructions: impl IntoIterator<Item = &'a Instruction>) -> impl Iterator<Item = &'a Word> {
     instructions.into_iter().filter_map(|instruction| match &instruction.command {
-        Command::Copy(Copy { flags, .. }) => flags.from.as_ref(),
+        Command::Copy(copy) => copy.flags.from.as_ref(),
         Command::Arg(_)
         | Command::Cmd(_)
         | Command::Entrypoint(_)

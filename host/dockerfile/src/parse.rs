@@ -1,62 +1,177 @@
 //! Lines to a [`Dockerfile`]: global arguments, then stages.
+//!
+//! Owns which errors one file gives: every one that is not just a consequence of another.
 
-use crate::ast::{Command, Dockerfile, GlobalArguments, StageBlock};
-use crate::error::{DockerfileErrors, Problem};
-use crate::instruction::{self, Parsed};
-use crate::source;
+use crate::ast::{Command, Dockerfile, GlobalArguments, Instruction, StageBlock};
+use crate::directives::Escape;
+use crate::error::{Above, DockerfileError, Missing, Problem};
+use crate::error_list::{DockerfileErrors, ErrorList};
+use crate::heredoc;
+use crate::instruction::{self, Attached, Parsed};
+use crate::keyword::Keyword;
+use crate::line::Line;
+use crate::source::{LineState, Logical, Source};
+
+/// The most instructions of one file: far above any real one, and few enough to be held as a tree.
+const MOST_INSTRUCTIONS: usize = 100_000;
 
 /// Reads a Dockerfile.
 ///
 /// # Errors
-/// Fails at the first line that is no instruction of the language, with its place.
+/// Fails with everything that is not of the language, each with its place.
 pub fn parse(text: &[u8]) -> Result<Dockerfile, DockerfileErrors> {
-    let source = source::read(text)?;
-    let escape = source.directives.escape;
-    let mut global_arguments = Vec::new();
-    let mut stages: Vec<StageBlock> = Vec::new();
-    for line in &source.lines {
-        match (instruction::parse(line.part(), escape)?, stages.last_mut()) {
-            (Parsed::From(from), _) => stages.push(StageBlock { from, instructions: Vec::new() }),
-            (Parsed::Instruction(instruction), Some(stage)) => stage.instructions.push(instruction),
-            (Parsed::Instruction(instruction), None) => match instruction.command {
-                Command::Arg(declarations) => {
-                    global_arguments.push(GlobalArguments { heading: instruction.heading, declarations });
-                }
-                Command::Copy(_)
-                | Command::Cmd(_)
-                | Command::Entrypoint(_)
-                | Command::Env(_)
-                | Command::Expose(_)
-                | Command::Healthcheck(_)
-                | Command::Label(_)
-                | Command::Maintainer(_)
-                | Command::OnBuild(_)
-                | Command::Run(_)
-                | Command::Shell(_)
-                | Command::StopSignal(_)
-                | Command::User(_)
-                | Command::Volume(_)
-                | Command::Workdir(_) => {
-                    let name = instruction.text.split(' ').next().unwrap_or_default();
-                    return Err(Problem::BeforeFrom { instruction: name.to_owned() }
-                        .at(instruction.heading.span)
-                        .into());
-                }
-            },
+    let mut source = Source::new(text)?;
+    let mut tree = Tree::default();
+    let mut count = 0;
+    while let Some(logical) = source.next_line() {
+        count += 1;
+        if count > MOST_INSTRUCTIONS {
+            tree.errors.push(
+                Problem::TooManyInstructions { limit: MOST_INSTRUCTIONS }.at(logical.line.part().span()),
+            );
+            break;
+        }
+        tree.add(&mut source, logical);
+    }
+    let rest = source.finish();
+    let mut errors = tree.errors;
+    if errors.is_empty() && rest.errors.is_empty() && tree.stages.is_empty() {
+        errors.push(if count == 0 { Problem::NoInstruction } else { Problem::NoStage }.nowhere());
+    }
+    rest.errors.and(errors).finish()?;
+    Ok(Dockerfile {
+        directives: rest.directives,
+        global_arguments: tree.global_arguments,
+        stages: tree.stages,
+        empty_continuations: rest.empty_continuations,
+    })
+}
+
+/// A line with its comments and here-documents.
+pub(crate) fn with_documents(
+    source: &mut Source<'_>,
+    line: &Line,
+    comments: Vec<String>,
+) -> Result<Attached, DockerfileError> {
+    let mut attached = Attached { comments, documents: Vec::new(), end_line: None };
+    for (mark, place) in heredoc::asked_for(line.part())? {
+        let document = source.document(mark, place.span())?;
+        attached.end_line = Some(document.span.end_line);
+        attached.documents.push(document);
+    }
+    Ok(attached)
+}
+
+/// Whether instructions of a stage may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Opened {
+    /// No `FROM` came.
+    #[default]
+    Nothing,
+    /// One came, or a line that may have been meant as one.
+    Stage,
+}
+
+/// What the line before was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Before {
+    /// There was none, or a wrong one.
+    #[default]
+    Other,
+    /// An instruction, and how the next line may belong to it.
+    Instruction(Keyword, Missing, usize),
+    /// One that is no instruction, not even a misspelt one.
+    Stray,
+}
+
+/// The tree in the making.
+#[derive(Debug, Default)]
+struct Tree {
+    global_arguments: Vec<GlobalArguments>,
+    stages: Vec<StageBlock>,
+    errors: ErrorList,
+    opened: Opened,
+    before: Before,
+}
+
+impl Tree {
+    fn add(&mut self, source: &mut Source<'_>, logical: Logical) {
+        let Logical { line, comments, state } = logical;
+        let escape = source.escape();
+        let parsed = with_documents(source, &line, comments)
+            .and_then(|attached| instruction::parse(line.part(), escape, attached));
+        let part = line.part();
+        let (head, _) = part.trimmed().split_first();
+        let keyword = Keyword::find(head.text());
+        let before = std::mem::take(&mut self.before);
+        match parsed {
+            // What is damaged is reported, but may well have been a `FROM`.
+            _ if state == LineState::Damaged => self.opened = Opened::Stage,
+            Ok(Parsed::From(from)) => {
+                self.opened = Opened::Stage;
+                self.stages.push(StageBlock { from, instructions: Vec::new() });
+            }
+            Ok(Parsed::Instruction(instruction)) => self.instruction(instruction),
+            Err(error) => self.wrong(error, keyword, before),
+        }
+        if let Some(keyword) = keyword {
+            self.before = Before::Instruction(keyword, missing(part.text(), escape), part.span().end_line);
         }
     }
-    if source.lines.is_empty() {
-        return Err(Problem::NoInstruction.nowhere().into());
+
+    fn instruction(&mut self, instruction: Instruction) {
+        match (self.stages.last_mut(), instruction.command) {
+            (Some(stage), command) => stage.instructions.push(Instruction { command, ..instruction }),
+            (None, Command::Arg(declarations)) if self.opened == Opened::Nothing => {
+                self.global_arguments.push(GlobalArguments { heading: instruction.heading, declarations });
+            }
+            (None, _) if self.opened == Opened::Nothing => {
+                // Said once: what follows stands before the first `FROM` as well.
+                self.opened = Opened::Stage;
+                let name = instruction.text.split(' ').next().unwrap_or_default().to_owned();
+                self.errors.push(Problem::BeforeFrom { instruction: name }.at(instruction.heading.span));
+            }
+            (None, _) => {}
+        }
     }
-    if stages.is_empty() {
-        return Err(Problem::NoStage.nowhere().into());
+
+    fn wrong(&mut self, error: DockerfileError, keyword: Option<Keyword>, before: Before) {
+        let (name, closest) = match (error.problem(), keyword) {
+            (Problem::UnknownInstruction { name, closest, .. }, None) => (name, closest),
+            (_, Some(Keyword::From)) => {
+                self.opened = Opened::Stage;
+                return self.errors.push(error);
+            }
+            (_, Some(_) | None) => return self.errors.push(error),
+        };
+        self.opened = Opened::Stage;
+        let Some(span) = error.span() else { return self.errors.push(error) };
+        let above = match before {
+            // One lost `\` or `<<` makes many such lines; the first one says it.
+            Before::Stray if closest.is_none() => {
+                self.before = Before::Stray;
+                return;
+            }
+            Before::Instruction(keyword, missing, line) if line + 1 == span.line => {
+                Some(Above { instruction: keyword.name(), line, missing })
+            }
+            Before::Instruction(..) | Before::Stray | Before::Other => None,
+        };
+        if closest.is_none() {
+            self.before = Before::Stray;
+        }
+        self.errors.push(
+            Problem::UnknownInstruction { name: name.clone(), closest: closest.clone(), above }.at(span),
+        );
     }
-    Ok(Dockerfile {
-        directives: source.directives,
-        global_arguments,
-        stages,
-        empty_continuations: Vec::new(),
-    })
+}
+
+/// Guesses what a line lacks if the next one belongs to it.
+fn missing(line: &str, escape: Escape) -> Missing {
+    match line.contains("<<") && !line.contains("<<<") {
+        true => Missing::HereDocument,
+        false => Missing::Continuation(escape.character()),
+    }
 }
 
 #[cfg(test)]

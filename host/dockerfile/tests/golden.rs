@@ -1,7 +1,8 @@
-//! Golden files: every folder below `tests/golden` holds a `Dockerfile`, perhaps `args`, and in `plan.txt` what
-//! comes of it: the plan and its warnings, or the images that are needed, or the error as the user sees it.
+//! Golden files: every folder below `tests/golden` holds a `Dockerfile`, perhaps `args`, in `ast.txt` its tree if it
+//! can be read, and in `plan.txt` what comes of it: the plan and its warnings, or the images that are needed, or the
+//! errors as the user sees them. Cases named `read-…` are about reading, and have no `plan.txt` if they can be read.
 //!
-//! `BLESS=1` rewrites `plan.txt`. `images.json` holds the configurations of the images that the cases know.
+//! `BLESS=1` rewrites `ast.txt` and `plan.txt`. `images.json` holds the configurations of the images that the cases know.
 
 #[cfg(test)]
 mod golden {
@@ -9,7 +10,8 @@ mod golden {
     use std::path::{Path, PathBuf};
 
     use zoea_dockerfile::{
-        DockerfileErrors, ImageRequest, Known, KnownImage, Lowered, Request, lower, parse, plan_text, render,
+        DockerfileErrors, ImageRequest, Known, KnownImage, Lowered, Request, ast_text, lower, parse,
+        plan_text, render,
     };
     use zoea_model::{Digest, ImageConfig};
 
@@ -36,9 +38,14 @@ mod golden {
         std::env::var_os("BLESS").is_some()
     }
 
+    /// Writes a golden file, or takes away one that must not be there.
     #[expect(clippy::disallowed_methods, reason = "blessing rewrites the fixtures")]
-    fn bless(path: &Path, text: &str) {
-        std::fs::write(path, text).unwrap();
+    fn bless(path: &Path, text: Option<&str>) {
+        match text {
+            Some(text) => std::fs::write(path, text).unwrap(),
+            None if path.exists() => std::fs::remove_file(path).unwrap(),
+            None => {}
+        }
     }
 
     /// Reads lines of the form `--flag value`.
@@ -104,27 +111,40 @@ mod golden {
         }
     }
 
+    /// Compares a golden file, or its absence, and says how it differs.
+    fn compare(path: &Path, actual: Option<&str>) -> Option<String> {
+        if blessing() {
+            bless(path, actual);
+            return None;
+        }
+        let expected = path.exists().then(|| String::from_utf8(read(path)).unwrap());
+        let show = |text: Option<&str>| text.unwrap_or("(no such file)\n").to_owned();
+        (actual != expected.as_deref()).then(|| {
+            format!(
+                "{}\n--- expected\n{}--- actual\n{}",
+                path.display(),
+                show(expected.as_deref()),
+                show(actual)
+            )
+        })
+    }
+
     #[test]
     fn every_case_gives_what_is_written() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
         let images: Images = serde_json::from_slice(&read(&root.join("images.json"))).unwrap();
         let cases = cases(&root);
-        assert!(cases.len() >= 60, "only {} cases found", cases.len());
+        assert!(cases.len() >= 120, "only {} cases found", cases.len());
         let mut failures = Vec::new();
         for case in cases {
             let args = case.join("args");
             let args = if args.exists() { String::from_utf8(read(&args)).unwrap() } else { String::new() };
-            let actual = outcome(&read(&case.join("Dockerfile")), &request(&args), &images);
-            let path = case.join("plan.txt");
-            if blessing() {
-                bless(&path, &actual);
-                continue;
-            }
-            let expected =
-                if path.exists() { String::from_utf8(read(&path)).unwrap() } else { String::new() };
-            if actual != expected {
-                failures.push(format!("{}\n--- expected\n{expected}--- actual\n{actual}", case.display()));
-            }
+            let text = read(&case.join("Dockerfile"));
+            let tree = parse(&text).ok().map(|dockerfile| ast_text(&dockerfile));
+            let reading_only = case.file_name().unwrap().to_str().unwrap().starts_with("read-");
+            let plan = (tree.is_none() || !reading_only).then(|| outcome(&text, &request(&args), &images));
+            failures.extend(compare(&case.join("ast.txt"), tree.as_deref()));
+            failures.extend(compare(&case.join("plan.txt"), plan.as_deref()));
         }
         assert!(failures.is_empty(), "{}", failures.join("\n"));
     }
