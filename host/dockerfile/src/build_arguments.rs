@@ -33,9 +33,9 @@ pub(crate) fn expand_word(
     environment: &Environment,
     budget: &Budget,
 ) -> Result<String, DockerfileError> {
-    let text = expand(&word.text, escape, environment).map_err(|error| at(word, error))?;
-    budget.spend(text.len(), word.span)?;
-    Ok(text)
+    let expansion = expand(&word.text, escape, environment).map_err(|error| at(word, error))?;
+    budget.spend(expansion.result.len() + expansion.cost, word.span)?;
+    Ok(expansion.result)
 }
 
 /// Replaces the variables of a word, splits it at its blanks and pays for the result.
@@ -45,9 +45,9 @@ pub(crate) fn expand_split(
     environment: &Environment,
     budget: &Budget,
 ) -> Result<Vec<String>, DockerfileError> {
-    let words = expand_words(&word.text, escape, environment).map_err(|error| at(word, error))?;
-    budget.spend(words.iter().map(String::len).sum(), word.span)?;
-    Ok(words)
+    let expansion = expand_words(&word.text, escape, environment).map_err(|error| at(word, error))?;
+    budget.spend(expansion.result.iter().map(String::len).sum::<usize>() + expansion.cost, word.span)?;
+    Ok(expansion.result)
 }
 
 fn at(word: &Word, WordError { offset, problem }: WordError) -> DockerfileError {

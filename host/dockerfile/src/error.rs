@@ -272,6 +272,45 @@ pub enum Problem {
     /// What stands between the braces means nothing.
     #[error("What stands in `${{…}}` is no variable with a known operator")]
     BadSubstitution,
+    /// The pattern of a replacement has no end.
+    #[error("The pattern of a `${{…/…/…}}` has no closing `/`")]
+    MissingSlash,
+    /// There is no such operator.
+    #[error("`${{…}}` has no operator `{operator}`")]
+    SubstitutionOperator {
+        /// The operator as written.
+        operator: String,
+    },
+    /// A pattern means nothing.
+    #[error("The pattern `{pattern}` cannot be used: {reason}")]
+    Pattern {
+        /// The pattern, its variables replaced.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A pattern is longer than any real one.
+    #[error("A pattern in `${{…}}` is longer than {limit} bytes")]
+    PatternTooLong {
+        /// The most that is accepted.
+        limit: usize,
+    },
+    /// A variable that the file says is needed is not set.
+    #[error("The variable `{name}` is not set{}", said(message))]
+    VariableUnset {
+        /// The variable.
+        name: String,
+        /// What the file says about it.
+        message: String,
+    },
+    /// A variable that the file says must not be empty is empty.
+    #[error("The variable `{name}` is empty{}", said(message))]
+    VariableEmpty {
+        /// The variable.
+        name: String,
+        /// What the file says about it.
+        message: String,
+    },
     /// A quote is not closed.
     #[error("A quote {quote} is not closed")]
     MissingQuote {
@@ -436,6 +475,11 @@ impl Above {
     }
 }
 
+/// Introduces what a file says about a variable that it needs.
+fn said(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
+
 impl Problem {
     /// Gives the problem its place.
     pub(crate) fn at(self, span: SourceSpan) -> DockerfileError {
@@ -493,6 +537,14 @@ impl Problem {
             Self::Duration { .. } => "write a number with its unit, such as `30s` or `1m30s`",
             Self::MissingBrace | Self::BadSubstitution => {
                 "write `$name`, `${name}`, `${name:-default}` or `${name:+other}`; `\\$` is a dollar sign"
+            }
+            Self::MissingSlash => "write `${name/pattern/replacement}` or `${name//pattern/replacement}`",
+            Self::SubstitutionOperator { .. } => {
+                "the operators are `:-`, `-`, `:+`, `+`, `:?`, `?`, `#`, `##`, `%`, `%%`, `/` and `//`"
+            }
+            Self::Pattern { .. } => "a backslash may stand before `*`, `?`, `\\`, `/` and `}`",
+            Self::VariableUnset { .. } | Self::VariableEmpty { .. } => {
+                "give it with `--build-arg`, and declare it with `ARG` before the word that needs it"
             }
             Self::MissingQuote { .. } => "close the quote, or put the escape character before it",
             Self::BlankImage { .. } => {

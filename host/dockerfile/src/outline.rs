@@ -143,7 +143,7 @@ impl<'a> Outline<'a> {
     pub(crate) fn source(&self, from: &Word) -> Result<Origin, DockerfileError> {
         let invalid = |problem: Problem| Err(problem.at(from.span));
         let plain = crate::words::expand(&from.text, Escape::Backslash, &Environment::default());
-        if plain.as_ref() != Ok(&from.text) {
+        if plain.map(|plain| plain.result).as_ref() != Ok(&from.text) {
             return invalid(Problem::FromVariable { word: from.text.clone() });
         }
         if !from.text.is_empty() && from.text.bytes().all(|byte| byte.is_ascii_digit()) {
