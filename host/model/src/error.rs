@@ -29,4 +29,12 @@ pub enum ModelError {
     /// The timestamp is no whole number of seconds.
     #[error("Invalid timestamp `{0}`: expected seconds since 1970-01-01T00:00:00Z")]
     Timestamp(String),
+    /// The text names a git repository in a way that means nothing.
+    #[error("Invalid git repository `{text}`: {reason}")]
+    GitReference {
+        /// The text as written; what may be a secret in it is blotted out.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }

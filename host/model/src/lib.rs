@@ -12,6 +12,7 @@ mod digest;
 mod error;
 mod event;
 mod file_mode;
+mod git_reference;
 mod image_config;
 mod mount;
 mod plan;
@@ -30,6 +31,7 @@ pub use digest::{ChainId, DiffId, Digest, Hasher, HashingReader, HashingWriter, 
 pub use error::ModelError;
 pub use event::{Event, Events, IgnoreEvents, OutputStream, StepName, Warning};
 pub use file_mode::{FileMode, ModeChange, ModeTarget, SymbolicMode};
+pub use git_reference::{GitForm, GitReference};
 pub use image_config::{Healthcheck, HistoryRow, ImageConfig, RootFs, RuntimeConfig};
 pub use mount::{Access, BindMount, CacheMount, Mount, Presence, SecretMount, Sharing, SshMount, TmpfsMount};
 pub use plan::{
