@@ -37,4 +37,7 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The text is no change of permissions.
+    #[error("Invalid mode `{0}`: expected clauses such as `u=rwX,go=rX`")]
+    SymbolicMode(String),
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::SymbolicMode;
+
 /// Permission bits, `0..=0o7777`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileMode(pub u32);
@@ -47,23 +49,4 @@ pub enum ModeTarget {
     Directory,
     /// Anything else.
     File,
-}
-
-/// A mode in the symbolic form of `chmod`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SymbolicMode {
-    text: String,
-}
-
-impl SymbolicMode {
-    /// Returns the mode of an entry that has `mode`.
-    pub fn apply(&self, mode: u32, _kind: ModeTarget) -> u32 {
-        mode
-    }
-}
-
-impl fmt::Display for SymbolicMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
 }

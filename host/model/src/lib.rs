@@ -21,6 +21,7 @@ mod process;
 mod reference;
 mod remote;
 mod secret;
+mod symbolic_mode;
 mod timestamp;
 mod tree_path;
 
@@ -30,7 +31,7 @@ pub use character_class::CharacterClass;
 pub use digest::{ChainId, DiffId, Digest, Hasher, HashingReader, HashingWriter, VerifyingReader};
 pub use error::ModelError;
 pub use event::{Event, Events, IgnoreEvents, OutputStream, StepName, Warning};
-pub use file_mode::{FileMode, ModeChange, ModeTarget, SymbolicMode};
+pub use file_mode::{FileMode, ModeChange, ModeTarget};
 pub use git_reference::{GitForm, GitReference};
 pub use image_config::{Healthcheck, HistoryRow, ImageConfig, RootFs, RuntimeConfig};
 pub use mount::{Access, BindMount, CacheMount, Mount, Presence, SecretMount, Sharing, SshMount, TmpfsMount};
@@ -45,6 +46,7 @@ pub use remote::{
     ContextName, GitDirectory, GitSource, GitTimes, HttpSource, Remote, SourceDate, Submodules,
 };
 pub use secret::{SafeUrl, Secret};
+pub use symbolic_mode::SymbolicMode;
 pub use timestamp::Timestamp;
 pub use tree_path::TreePath;
 
