@@ -7,10 +7,9 @@
 
 use std::path::{Path, PathBuf};
 
-use zoea_model::TreePath;
+use zoea_model::{PathPattern, TreePath};
 
 use crate::ContextError;
-use crate::ignore_pattern::{IgnorePattern, Malformed};
 
 /// The rules of one ignore file, or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,9 +20,13 @@ pub struct IgnoreRules {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
-    pattern: IgnorePattern,
+    pattern: PathPattern,
     effect: Effect,
 }
+
+/// Says that a line is no rule and no comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Malformed;
 
 /// What a rule does to what it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +75,7 @@ impl IgnoreRules {
         if self.rules.is_empty() || path.is_root() {
             return false;
         }
-        let path = characters(path);
+        let path = path.characters();
         let mut effect = Effect::Include;
         for rule in &self.rules {
             if rule.effect != effect && rule.pattern.covers(&path) {
@@ -84,7 +87,7 @@ impl IgnoreRules {
 
     /// Says whether something below the ignored directory `path` may be taken in again.
     pub(crate) fn may_include_below(&self, path: &TreePath) -> bool {
-        let path = characters(path);
+        let path = path.characters();
         let mut exceptions = self.rules.iter().filter(|rule| rule.effect == Effect::Include);
         exceptions.any(|rule| rule.pattern.reaches_below(&path))
     }
@@ -104,7 +107,8 @@ fn rule(line: &str) -> Result<Option<Rule>, Malformed> {
         },
     };
     let cleaned = clean(text);
-    Ok(Some(Rule { pattern: IgnorePattern::new(&cleaned)?, effect }))
+    let pattern = PathPattern::new(&cleaned).map_err(|_| Malformed)?;
+    Ok(Some(Rule { pattern, effect }))
 }
 
 /// Shortens a pattern in the text, as Go's `filepath.Clean`, and drops its leading slash.
@@ -124,16 +128,6 @@ fn clean(text: &str) -> String {
         true => ".".to_owned(),
         false => components.join("/"),
     }
-}
-
-/// Decodes a path as UTF-8; each byte that is none counts as one replacement character, as in Go.
-fn characters(path: &TreePath) -> Vec<char> {
-    let mut characters = Vec::new();
-    for chunk in path.as_bytes().utf8_chunks() {
-        characters.extend(chunk.valid().chars());
-        characters.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    characters
 }
 
 #[cfg(test)]
@@ -199,7 +193,7 @@ mod tests {
     fn naive(lines: &[(Effect, String)], path: &str) -> bool {
         let mut ignored = false;
         for (effect, pattern) in lines {
-            let pattern = IgnorePattern::new(&clean(pattern)).unwrap();
+            let pattern = PathPattern::new(&clean(pattern)).unwrap();
             let mut above = String::new();
             let matched = path.split('/').any(|name| {
                 above = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };

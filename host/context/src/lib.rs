@@ -8,7 +8,6 @@
 mod context;
 mod error;
 mod ignore_file;
-mod ignore_pattern;
 mod ignore_rules;
 mod location;
 mod remotes;

@@ -37,6 +37,9 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The pattern is malformed.
+    #[error("Invalid pattern `{}`: a `[` needs its `]`, and a `\\` or `!` something behind it", .0.escape_debug())]
+    PathPattern(String),
     /// The text is no change of permissions.
     #[error("Invalid mode `{0}`: expected clauses such as `u=rwX,go=rX`")]
     SymbolicMode(String),

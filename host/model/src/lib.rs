@@ -15,6 +15,8 @@ mod file_mode;
 mod git_reference;
 mod image_config;
 mod mount;
+mod path_filter;
+mod path_pattern;
 mod plan;
 mod platform;
 mod process;
@@ -35,6 +37,8 @@ pub use file_mode::{FileMode, ModeChange, ModeTarget};
 pub use git_reference::{GitForm, GitReference};
 pub use image_config::{Healthcheck, HistoryRow, ImageConfig, RootFs, RuntimeConfig};
 pub use mount::{Access, BindMount, CacheMount, Mount, Presence, SecretMount, Sharing, SshMount, TmpfsMount};
+pub use path_filter::{PathFilter, Verdict};
+pub use path_pattern::PathPattern;
 pub use plan::{
     AddArchive, Base, CopyItem, CopySource, CopyStep, HistoryEntry, InlineFile, Linking, Operation,
     PinnedImage, Plan, RunStep, SourceSpan, Stage, StageId, Step, WorkdirStep,

@@ -1,18 +1,14 @@
-//! One pattern of an ignore file.
+//! One pattern of paths: of an ignore file, of `--exclude`, of `--parents`.
 //!
 //! Owns the pattern language of `.dockerignore` as `moby/patternmatcher` has it: that of Go's `filepath.Match`,
 //! with `**` for any number of directories. Knows nothing of order and of `!`. Invariant: matching walks the path
 //! once with a set of places in the pattern, so no pattern makes it slow.
 
-use zoea_model::CharacterClass;
+use crate::{CharacterClass, ModelError, TreePath};
 
 /// A cleaned pattern without its `!`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct IgnorePattern(Vec<Part>);
-
-/// Says that a pattern ends inside of a class or after a `\`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub struct PathPattern(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -32,9 +28,16 @@ enum Part {
     InDirectories,
 }
 
-impl IgnorePattern {
+impl PathPattern {
     /// Reads a cleaned pattern.
-    pub(crate) fn new(text: &str) -> Result<Self, Malformed> {
+    ///
+    /// # Errors
+    /// Refuses one that ends inside of a class or after a `\`, or has an empty range.
+    pub fn new(text: &str) -> Result<Self, ModelError> {
+        Self::read(text).ok_or_else(|| ModelError::PathPattern(text.to_owned()))
+    }
+
+    fn read(text: &str) -> Option<Self> {
         let mut parts = Vec::new();
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
@@ -45,15 +48,15 @@ impl IgnorePattern {
                 '*' => parts.push(Part::Star),
                 '?' => parts.push(Part::One),
                 '[' => parts.push(class(&mut characters)?),
-                '\\' => parts.push(Part::Char(characters.next().ok_or(Malformed)?)),
+                '\\' => parts.push(Part::Char(characters.next()?)),
                 other => parts.push(Part::Char(other)),
             }
         }
-        Ok(Self(parts))
+        Some(Self(parts))
     }
 
     /// Says whether `path`, or a directory above it, matches.
-    pub(crate) fn covers(&self, path: &[char]) -> bool {
+    pub fn covers(&self, path: &[char]) -> bool {
         let mut places = self.start();
         for character in path {
             if *character == '/' && places.last() == Some(&true) {
@@ -64,8 +67,14 @@ impl IgnorePattern {
         places.last() == Some(&true)
     }
 
+    /// Says whether `path` itself matches.
+    pub fn matches(&self, path: &[char]) -> bool {
+        let places = path.iter().fold(self.start(), |places, character| self.advance(&places, *character));
+        places.last() == Some(&true)
+    }
+
     /// Says whether some path below `directory` can match by itself.
-    pub(crate) fn reaches_below(&self, directory: &[char]) -> bool {
+    pub fn reaches_below(&self, directory: &[char]) -> bool {
         let mut places = self.start();
         for character in directory.iter().chain(&['/']) {
             places = self.advance(&places, *character);
@@ -143,11 +152,20 @@ fn double_star(characters: &mut std::str::Chars<'_>, parts: &mut Vec<Part>) {
 }
 
 /// Reads a class after its `[`. Moby's matcher makes a regular expression of it, which has no empty range.
-fn class(characters: &mut std::str::Chars<'_>) -> Result<Part, Malformed> {
-    CharacterClass::parse(characters)
-        .filter(|class| !class.has_empty_range())
-        .map(Part::Class)
-        .ok_or(Malformed)
+fn class(characters: &mut std::str::Chars<'_>) -> Option<Part> {
+    CharacterClass::parse(characters).filter(|class| !class.has_empty_range()).map(Part::Class)
+}
+
+impl TreePath {
+    /// Decodes the path for patterns; each byte that is no UTF-8 counts as one replacement character, as in Go.
+    pub fn characters(&self) -> Vec<char> {
+        let mut characters = Vec::new();
+        for chunk in self.as_bytes().utf8_chunks() {
+            characters.extend(chunk.valid().chars());
+            characters.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+        }
+        characters
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +175,7 @@ mod tests {
     use super::*;
 
     fn covers(pattern: &str, path: &str) -> bool {
-        IgnorePattern::new(pattern).unwrap().covers(&path.chars().collect::<Vec<_>>())
+        PathPattern::new(pattern).unwrap().covers(&path.chars().collect::<Vec<_>>())
     }
 
     #[test]
@@ -224,14 +242,14 @@ mod tests {
     #[test]
     fn malformed_patterns_are_refused() {
         for pattern in ["[", "[]", "[^]", "a[", "[a-]", "a\\", "[b-a]"] {
-            assert_eq!(IgnorePattern::new(pattern), Err(Malformed), "{pattern}");
+            assert!(PathPattern::new(pattern).is_err(), "{pattern}");
         }
     }
 
     #[test]
     fn tells_whether_anything_below_can_match() {
         let reaches = |pattern: &str, directory: &str| {
-            IgnorePattern::new(pattern).unwrap().reaches_below(&directory.chars().collect::<Vec<_>>())
+            PathPattern::new(pattern).unwrap().reaches_below(&directory.chars().collect::<Vec<_>>())
         };
         assert!(reaches("a/b", "a"));
         assert!(reaches("*/b", "x"));
@@ -269,12 +287,13 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_the_definition(pattern in "[ab/*?]{0,7}", path in "[ab](/?[ab]){0,5}") {
-            let pattern = IgnorePattern::new(&pattern).unwrap();
+            let pattern = PathPattern::new(&pattern).unwrap();
             let path: Vec<char> = path.chars().collect();
             let mut ends: Vec<usize> = (0..path.len()).filter(|at| path[*at] == '/').collect();
             ends.push(path.len());
             let expected = ends.iter().any(|end| naive(&pattern.0, &path[..*end]));
             prop_assert_eq!(pattern.covers(&path), expected);
+            prop_assert_eq!(pattern.matches(&path), naive(&pattern.0, &path));
             // Nothing below a directory matches by itself where the pattern does not reach.
             for end in ends {
                 let below = path.get(end + 1..).unwrap_or_default();
