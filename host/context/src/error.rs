@@ -23,6 +23,18 @@ pub enum ContextError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The build has no context of that name.
+    #[error("No build context is named `{}`", name.escape_debug())]
+    UnknownContext {
+        /// The name.
+        name: String,
+    },
+    /// Whoever asked for the build gave it no way to fetch anything.
+    #[error("Failed to fetch `{address}`: nothing here fetches from elsewhere")]
+    NoRemotes {
+        /// The address; what may be a secret in it is blotted out.
+        address: String,
+    },
     /// The context's directory could not be looked at.
     #[error("Failed to open the context")]
     Open {
@@ -58,10 +70,14 @@ impl ContextError {
             Self::UnsupportedLocation { .. } => {
                 Some("fetch it into a directory first and give that directory".to_owned())
             }
+            Self::UnknownContext { name } => Some(format!("give it with `--build-context {name}=DIRECTORY`")),
             Self::IgnorePattern { .. } => {
                 Some("a `[` needs its `]`, and a `\\` or `!` something behind it".to_owned())
             }
-            Self::InvalidLocation { .. } | Self::Open { .. } | Self::ReadIgnoreFile { .. } => None,
+            Self::InvalidLocation { .. }
+            | Self::NoRemotes { .. }
+            | Self::Open { .. }
+            | Self::ReadIgnoreFile { .. } => None,
         }
     }
 }

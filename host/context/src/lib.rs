@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod context;
+mod contexts;
 mod error;
 mod ignore_file;
 mod ignore_rules;
@@ -14,6 +15,7 @@ mod remotes;
 mod xattr;
 
 pub use context::Context;
+pub use contexts::Contexts;
 pub use error::ContextError;
 pub use ignore_rules::IgnoreRules;
 pub use location::Location;
