@@ -350,6 +350,9 @@ pub enum ImageError {
         /// The image's digest.
         actual: Digest,
     },
+    /// An archive for `docker load` holds one image for each name.
+    #[error("Failed to write an archive for `docker load`: it cannot hold images for several platforms")]
+    IndexInDockerArchive,
     /// An upload ended in a panic or was cancelled: a fault of zoea.
     #[error("Failed to finish an upload")]
     UploadTask {

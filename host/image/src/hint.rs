@@ -76,6 +76,9 @@ impl ImageError {
                 Some("zoea reads OCI images and Docker images of manifest version 2, schema 2")
             }
             Self::NoMatchingPlatform { .. } => Some("choose one of the offered platforms with --platform"),
+            Self::IndexInDockerArchive => {
+                Some("build for one platform, or write an OCI archive (`--output type=oci,dest=FILE`)")
+            }
             Self::UnknownName { .. } | Self::AmbiguousName { .. } => Some("name one of the offered images"),
             Self::InvalidArchive { .. } => {
                 Some("expected an OCI or docker-save archive: a regular file, plain, gzip or zstd")

@@ -6,7 +6,7 @@ use zoea_model::{ImageRef, Platform};
 
 use crate::layout_index::Wanted;
 use crate::named_images::NamedImages;
-use crate::{BlobStore, Image, ImageError};
+use crate::{BlobStore, Delivery, Image, ImageError};
 
 const ORIGIN: &str = "the OCI layout";
 
@@ -41,6 +41,14 @@ impl Layout {
         self.0.image(name.map_or(Wanted::Only, Wanted::Named), platform)
     }
 
+    /// Returns all that this tag or whole name means: an index with its images, or one image.
+    ///
+    /// # Errors
+    /// As [`Layout::image`].
+    pub fn delivery(&self, name: Option<&str>) -> Result<Delivery, ImageError> {
+        self.0.delivery(name.map_or(Wanted::Only, Wanted::Named))
+    }
+
     /// Returns the names of all images.
     ///
     /// # Errors
@@ -49,13 +57,13 @@ impl Layout {
         Ok(self.0.index()?.names())
     }
 
-    /// Writes an image under every name, each entry with its tag and, as BuildKit writes it, its whole name.
+    /// Writes an image or an index under every name, each entry with its tag and, as BuildKit writes it, its whole name.
     /// Images of other names stay, one of the same name is replaced.
     ///
     /// # Errors
     /// When a blob cannot be read or written; the index is then as before.
-    pub fn put(&self, image: &Image, names: &[ImageRef]) -> Result<(), ImageError> {
-        self.0.put(image, names)
+    pub fn put(&self, delivery: impl Into<Delivery>, names: &[ImageRef]) -> Result<(), ImageError> {
+        self.0.put(&delivery.into(), names)
     }
 }
 

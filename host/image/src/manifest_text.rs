@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use zoea_model::oci::Descriptor;
 
-use crate::ImageError;
 use crate::document::Document;
+use crate::{Image, ImageError};
 
 /// An image manifest to be written.
 #[derive(Debug, Serialize)]
@@ -16,6 +16,17 @@ pub(crate) struct ManifestText {
     pub(crate) media_type: String,
     pub(crate) config: DescriptorText,
     pub(crate) layers: Vec<DescriptorText>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) annotations: BTreeMap<String, String>,
+}
+
+/// An index to be written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IndexText {
+    pub(crate) schema_version: u32,
+    pub(crate) media_type: String,
+    pub(crate) manifests: Vec<DescriptorText>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) annotations: BTreeMap<String, String>,
 }
@@ -36,6 +47,16 @@ pub(crate) struct DescriptorText {
 }
 
 impl DescriptorText {
+    /// Describes an image's manifest.
+    pub(crate) fn of_image(image: &Image) -> Self {
+        Self {
+            media_type: image.media_type().to_owned(),
+            digest: image.digest().to_string(),
+            size: image.manifest_bytes().len() as u64,
+            ..Self::default()
+        }
+    }
+
     /// Copies a base layer's descriptor under another media type.
     pub(crate) fn of(descriptor: &Descriptor, media_type: &str) -> Self {
         let annotations = descriptor.annotations().iter().flatten();

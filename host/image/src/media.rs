@@ -50,6 +50,14 @@ impl ImageFormat {
         }
     }
 
+    /// Returns the media type of an index.
+    pub(crate) fn index(self) -> &'static str {
+        match self {
+            Self::Oci => OCI_INDEX,
+            Self::Docker => DOCKER_INDEX,
+        }
+    }
+
     /// Returns the media type of an image configuration.
     pub(crate) fn config(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 //! A name is announced only when every blob of its image is on the disk. `oci-layout` is the lock: whoever
 //! changes `index.json` holds it, and readers see the old index or the new one.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -15,9 +16,8 @@ use zoea_model::{ImageRef, Platform};
 use crate::blobs::open_regular;
 use crate::document::{Document, Manifest};
 use crate::layout_index::{LayoutIndex, Wanted};
-use crate::manifest_text::DescriptorText;
-use crate::resolve::{Documents, resolve};
-use crate::{BlobSource, BlobStore, Image, ImageError};
+use crate::resolve::{Documents, deliver, resolve};
+use crate::{BlobSource, BlobStore, Delivery, Image, ImageError};
 
 /// The file that makes a directory an OCI layout.
 pub(crate) const MARK: &str = "oci-layout";
@@ -83,18 +83,27 @@ impl NamedImages {
         }
     }
 
-    /// Stores an image's blobs and gives it names; without names, the image is added without one.
-    pub(crate) fn put(&self, image: &Image, names: &[ImageRef]) -> Result<(), ImageError> {
-        for layer in image.layers() {
-            self.blobs.fetch_from(layer.source().as_ref(), layer.descriptor())?;
+    /// Returns all that is wanted: an index with its images, where the name means one.
+    pub(crate) fn delivery(&self, wanted: Wanted<'_>) -> Result<Delivery, ImageError> {
+        deliver(&self.index()?.find(wanted, self.origin)?, self)
+    }
+
+    /// Stores all blobs of a delivery and gives it names; without names, it is added without one.
+    pub(crate) fn put(&self, delivery: &Delivery, names: &[ImageRef]) -> Result<(), ImageError> {
+        let mut stored = BTreeSet::new();
+        for image in delivery.images() {
+            for layer in image.layers() {
+                self.blobs.fetch_from(layer.source().as_ref(), layer.descriptor())?;
+                stored.insert(layer.digest());
+            }
+            stored.insert(self.blobs.put(image.config_bytes())?.0);
+            stored.insert(self.blobs.put(image.manifest_bytes())?.0);
         }
-        let (config, _) = self.blobs.put(image.config_bytes())?;
-        let (manifest, _) = self.blobs.put(image.manifest_bytes())?;
-        let layers: Vec<_> = image.layers().iter().map(crate::Layer::digest).collect();
-        self.blobs.durable(layers.iter().chain([&config, &manifest]))?;
+        stored.insert(self.blobs.put(delivery.bytes())?.0);
+        self.blobs.durable(&stored)?;
         let lock = self.lock()?;
         let mut index = self.index()?;
-        name_image(&mut index, image, names)?;
+        name_delivery(&mut index, delivery, names)?;
         self.publish(&index.to_bytes()?)?;
         drop(lock);
         Ok(())
@@ -161,19 +170,13 @@ pub(crate) fn check_mark(bytes: &[u8], origin: &str) -> Result<(), ImageError> {
     Err(Document::LayoutMark.invalid(origin, reason))
 }
 
-/// Puts an image into an index under every name, or without one.
-pub(crate) fn name_image(
+/// Puts a delivery into an `index.json` under every name, or without one.
+pub(crate) fn name_delivery(
     index: &mut LayoutIndex,
-    image: &Image,
+    delivery: &Delivery,
     names: &[ImageRef],
 ) -> Result<(), ImageError> {
-    let manifest = DescriptorText {
-        media_type: image.media_type().to_owned(),
-        digest: image.digest().to_string(),
-        size: image.manifest_bytes().len() as u64,
-        platform: Some(image.platform()),
-        ..DescriptorText::default()
-    };
+    let manifest = delivery.descriptor();
     match names {
         [] => index.put(&manifest, None),
         names => names.iter().try_for_each(|name| index.put(&manifest, Some(name))),

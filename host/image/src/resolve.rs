@@ -6,7 +6,7 @@ use zoea_model::Platform;
 use zoea_model::oci::{Descriptor, ImageIndex};
 
 use crate::document::{Addressed, Document, Manifest, digest_of};
-use crate::{BlobSource, Image, ImageError, media};
+use crate::{BlobSource, Delivery, Image, ImageError, Index, media};
 
 /// How many indexes may be nested in each other: OCI layouts nest two.
 const DEEPEST_INDEX: usize = 4;
@@ -39,6 +39,31 @@ pub(crate) fn resolve(
         }
     }
     Err(Document::Manifest.invalid(&origin, format!("more than {DEEPEST_INDEX} indexes are nested")))
+}
+
+/// Reads all that the entries of one name mean: an index with its images, or one image.
+pub(crate) fn deliver(found: &ImageIndex, documents: &dyn Documents) -> Result<Delivery, ImageError> {
+    let source = documents.blobs();
+    let origin = source.origin();
+    let [entry] = found.manifests().as_slice() else {
+        return Err(Document::LayoutIndex.invalid(&origin, "several manifests have the same name"));
+    };
+    let index = match fetch(entry, documents, &origin)? {
+        Manifest::Image(image) => return open(*image, &source, &origin).map(Delivery::from),
+        Manifest::Index(index) => index,
+    };
+    let mut images = Vec::new();
+    for entry in index.manifests() {
+        match fetch(entry, documents, &origin)? {
+            Manifest::Image(image) => images.push(open(*image, &source, &origin)?),
+            Manifest::Index(_) => return Err(Document::Manifest.invalid(&origin, "it nests an index")),
+        }
+    }
+    let media_type = match entry.media_type().as_ref() {
+        media::DOCKER_INDEX => media::DOCKER_INDEX,
+        _ => media::OCI_INDEX,
+    };
+    Ok(Index::new(documents.manifest(entry)?, media_type, images).into())
 }
 
 /// Reads and checks the manifest that a descriptor means.

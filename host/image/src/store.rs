@@ -6,7 +6,7 @@ use zoea_model::{Digest, ImageRef, Platform};
 use crate::document::digest_of;
 use crate::layout_index::Wanted;
 use crate::named_images::NamedImages;
-use crate::{BlobStore, Image, ImageError};
+use crate::{BlobStore, Delivery, Image, ImageError};
 
 const ORIGIN: &str = "the stored images";
 const IMAGES: &str = "images";
@@ -39,12 +39,12 @@ impl ImageStore {
         }
     }
 
-    /// Stores an image under every name; what these names meant before is forgotten.
+    /// Stores an image or an index under every name; what these names meant before is forgotten.
     ///
     /// # Errors
     /// When a blob cannot be read or written; the names are then as before.
-    pub fn put(&self, image: &Image, names: &[ImageRef]) -> Result<(), ImageError> {
-        self.0.put(image, names)
+    pub fn put(&self, delivery: impl Into<Delivery>, names: &[ImageRef]) -> Result<(), ImageError> {
+        self.0.put(&delivery.into(), names)
     }
 
     /// Returns every name with the digest of its manifest.

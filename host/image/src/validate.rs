@@ -1,4 +1,4 @@
-//! Every invariant of an image, checked by reading all of it.
+//! Every invariant of an image or an index, checked by reading all of it.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -7,7 +7,8 @@ use zoea_model::{DiffId, Digest, HashingReader};
 
 use crate::compression::Compression;
 use crate::document::{Document, Manifest};
-use crate::{Image, ImageError, ImageFormat, Layer, media};
+use crate::resolve::platform_of;
+use crate::{Delivery, Image, ImageError, ImageFormat, Index, Layer, media};
 
 /// Something that is wrong with an image.
 #[derive(Debug)]
@@ -53,6 +54,15 @@ pub enum Violation {
         /// What is wrong.
         error: io::Error,
     },
+    /// The index is no well-formed index, or has another number of entries than images.
+    Index(String),
+    /// An entry of the index does not describe its image.
+    IndexEntry {
+        /// The entry, counted from 0.
+        entry: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// A layer's uncompressed bytes have another digest than the configuration says.
     DiffId {
         /// The layer, counted from 0.
@@ -80,6 +90,8 @@ impl fmt::Display for Violation {
             }
             Self::LayerBlob { layer, error } => write!(f, "layer {layer}: {error}"),
             Self::LayerCompression { layer, error } => write!(f, "layer {layer}: {error}"),
+            Self::Index(reason) => write!(f, "the index: {reason}"),
+            Self::IndexEntry { entry, reason } => write!(f, "entry {entry} of the index: {reason}"),
             Self::DiffId { layer, expected, actual } => {
                 write!(f, "layer {layer}: its diff ID is `{actual}`, the configuration says `{expected}`")
             }
@@ -94,6 +106,57 @@ pub fn validate(image: &Image) -> Vec<Violation> {
     check_config(image, &mut violations);
     for (position, layer) in image.layers().iter().enumerate() {
         violations.extend(check_layer(position, layer));
+    }
+    violations
+}
+
+/// Checks every image of a delivery, and its index where it has one.
+pub fn validate_delivery(delivery: &Delivery) -> Vec<Violation> {
+    let mut violations = delivery.index().map(check_index).unwrap_or_default();
+    violations.extend(delivery.images().iter().flat_map(validate));
+    violations
+}
+
+fn check_index(index: &Index) -> Vec<Violation> {
+    let parsed = match Manifest::parse(index.bytes().to_vec(), Some(index.media_type()), "the index") {
+        Ok(Manifest::Index(parsed)) => parsed,
+        Ok(Manifest::Image(_)) => return vec![Violation::Index("it is an image".to_owned())],
+        Err(error) => return vec![Violation::Index(error.to_string())],
+    };
+    let mut violations = Vec::new();
+    if parsed.media_type().as_ref().map(AsRef::as_ref) != Some(index.media_type()) {
+        violations.push(Violation::Index("it does not state its media type".to_owned()));
+    }
+    let (entries, images) = (parsed.manifests().len(), index.images().len());
+    if entries != images {
+        violations.push(Violation::Index(format!("it has {entries} entries for {images} images")));
+    }
+    let mut platforms = Vec::new();
+    for (entry, (descriptor, image)) in parsed.manifests().iter().zip(index.images()).enumerate() {
+        let mut wrong = |reason: String| violations.push(Violation::IndexEntry { entry, reason });
+        if descriptor.digest().to_string() != image.digest().to_string() {
+            wrong("it names another digest than its image has".to_owned());
+        }
+        if descriptor.size() != image.manifest_bytes().len() as u64 {
+            wrong("it names another size than its image has".to_owned());
+        }
+        let kind = descriptor.media_type().as_ref();
+        let docker = index.media_type() == media::DOCKER_INDEX;
+        if kind != image.media_type() || docker != (kind == media::DOCKER_MANIFEST) {
+            wrong(format!("media type `{kind}` does not fit"));
+        }
+        match platform_of(descriptor) {
+            None => wrong("it names no platform".to_owned()),
+            Some(platform) if platforms.contains(&platform) => {
+                wrong(format!("a second one for `{platform}`"))
+            }
+            Some(platform) => {
+                if !platform.accepts(&image.platform()) {
+                    wrong(format!("it says `{platform}`, the image `{}`", image.platform()));
+                }
+                platforms.push(platform);
+            }
+        }
     }
     violations
 }

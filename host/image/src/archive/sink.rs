@@ -1,4 +1,4 @@
-//! Writing an image as an archive, in one pass and in a fixed order.
+//! Writing images as an archive, in one pass and in a fixed order.
 //!
 //! A Docker archive is an OCI layout with `manifest.json` beside it, as present versions of `docker save` write
 //! it: its layers stay compressed, so nothing has to be unpacked to learn a size.
@@ -15,8 +15,8 @@ use crate::blobs::BLOBS;
 use crate::document::Document;
 use crate::layout_index::LayoutIndex;
 use crate::manifest_text::to_json;
-use crate::named_images::{INDEX, MARK, MARK_TEXT, name_image};
-use crate::{Image, ImageError, Layer};
+use crate::named_images::{INDEX, MARK, MARK_TEXT, name_delivery};
+use crate::{Delivery, ImageError, Layer};
 
 /// The form of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +42,20 @@ enum Content<'a> {
     Layer(&'a Layer),
 }
 
-/// Writes an image under `names` as an archive; equal images give equal bytes. Layers stream through.
+/// Writes an image or an index under `names` as an archive; equal ones give equal bytes. Layers stream through.
 ///
 /// # Errors
-/// When a layer cannot be read or the sink cannot be written; what was written then is no archive.
+/// When a layer cannot be read or the sink cannot be written; what was written then is no archive. A Docker archive
+/// takes no index.
 pub fn write_archive(
-    image: &Image,
+    delivery: impl Into<Delivery>,
     names: &[ImageRef],
     format: ArchiveFormat,
     sink: &mut dyn Write,
 ) -> Result<(), ImageError> {
+    let delivery = delivery.into();
     let mut builder = Builder::new(sink);
-    for (path, content) in contents(image, names, format)? {
+    for (path, content) in contents(&delivery, names, format)? {
         append(&mut builder, &path, content)?;
     }
     let sink = builder.into_inner().map_err(|source| ImageError::WriteArchive { source })?;
@@ -62,29 +64,34 @@ pub fn write_archive(
 
 /// Lists the entries by path, in the order in which they are written.
 fn contents<'a>(
-    image: &'a Image,
+    delivery: &'a Delivery,
     names: &[ImageRef],
     format: ArchiveFormat,
 ) -> Result<BTreeMap<String, Content<'a>>, ImageError> {
     let path = |digest: zoea_model::Digest| format!("{BLOBS}/{}", digest.hex());
     let mut index = LayoutIndex::default();
-    name_image(&mut index, image, names)?;
-    let layers = image.layers();
-    let mut contents: BTreeMap<String, Content<'_>> =
-        layers.iter().map(|layer| (path(layer.digest()), Content::Layer(layer))).collect();
+    name_delivery(&mut index, delivery, names)?;
+    let mut contents: BTreeMap<String, Content<'_>> = BTreeMap::new();
+    for image in delivery.images() {
+        contents.extend(image.layers().iter().map(|layer| (path(layer.digest()), Content::Layer(layer))));
+        contents.insert(path(image.config_digest()), Content::Bytes(image.config_bytes().to_vec()));
+        contents.insert(path(image.digest()), Content::Bytes(image.manifest_bytes().to_vec()));
+    }
+    contents.insert(path(delivery.digest()), Content::Bytes(delivery.bytes().to_vec()));
     contents.insert("blobs/".to_owned(), Content::Directory);
     contents.insert(format!("{BLOBS}/"), Content::Directory);
-    contents.insert(path(image.config_digest()), Content::Bytes(image.config_bytes().to_vec()));
-    contents.insert(path(image.digest()), Content::Bytes(image.manifest_bytes().to_vec()));
     contents.insert(INDEX.to_owned(), Content::Bytes(index.to_bytes()?));
     contents.insert(MARK.to_owned(), Content::Bytes(MARK_TEXT.as_bytes().to_vec()));
     match format {
         ArchiveFormat::Oci => {}
         ArchiveFormat::Docker => {
+            let (None, [image]) = (delivery.index(), delivery.images()) else {
+                return Err(ImageError::IndexInDockerArchive);
+            };
             let entry = DockerEntry {
                 config: path(image.config_digest()),
                 repo_tags: names.iter().filter(|name| name.tag().is_some()).map(repo_tag).collect(),
-                layers: layers.iter().map(|layer| path(layer.digest())).collect(),
+                layers: image.layers().iter().map(|layer| path(layer.digest())).collect(),
             };
             let bytes = to_json(Document::DockerManifest, &[entry])?;
             contents.insert(DOCKER_INDEX.to_owned(), Content::Bytes(bytes));

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use zoea_model::{Digest, Events, ImageRef, Platform, SafeUrl};
 
-use crate::{Image, ImageError};
+use crate::{Delivery, Image, ImageError};
 use transport::Transport;
 
 pub use credentials::Credentials;
@@ -109,12 +109,17 @@ impl Registry {
         pull::image(&self.transport, &self.handle, reference, platform)
     }
 
-    /// Pushes an image under every name and returns its digest. Blobs that the registry has are not sent,
+    /// Pushes an image or an index under every name and returns its digest. Blobs that the registry has are not sent,
     /// those of another of its repositories are mounted, the others stream from their source.
     ///
     /// # Errors
     /// When a registry cannot be reached or refuses, or a layer cannot be read. Tags are set last.
-    pub fn push(&self, image: &Image, names: &[ImageRef], events: &dyn Events) -> Result<Digest, ImageError> {
-        self.handle.block_on(push::push(&self.transport, image, names, events))
+    pub fn push(
+        &self,
+        delivery: impl Into<Delivery>,
+        names: &[ImageRef],
+        events: &dyn Events,
+    ) -> Result<Digest, ImageError> {
+        self.handle.block_on(push::push(&self.transport, &delivery.into(), names, events))
     }
 }

@@ -1,4 +1,4 @@
-//! Pushing: blobs concurrently, then the manifest under each name.
+//! Pushing: blobs concurrently, then the manifests of an index, then the document that each name points to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -18,7 +18,7 @@ use super::transport::Transport;
 use super::upload::{Progress, UploadBody};
 use super::{Direction, retry};
 use crate::document::digest_of;
-use crate::{BlobSource, Image, ImageError};
+use crate::{BlobSource, Delivery, Image, ImageError};
 
 /// How many blobs are on their way at once, as in Docker and containerd.
 const CONCURRENT_UPLOADS: usize = 4;
@@ -35,57 +35,82 @@ struct Blob {
     mounts: BTreeSet<String>,
 }
 
-/// Pushes an image under all names, repository by repository.
+/// A manifest or an index to be pushed.
+struct Manifest<'a> {
+    digest: Digest,
+    media_type: &'static str,
+    bytes: &'a [u8],
+}
+
+/// Pushes a delivery under all names, repository by repository.
 pub(crate) async fn push(
     transport: &Arc<Transport>,
-    image: &Image,
+    delivery: &Delivery,
     names: &[ImageRef],
     events: &dyn Events,
 ) -> Result<Digest, ImageError> {
+    let actual = delivery.digest();
     let mut repositories: BTreeMap<(&str, &str), Vec<&ImageRef>> = BTreeMap::new();
     for name in names {
-        if name.digest().is_some_and(|digest| *digest != image.digest()) {
-            return Err(ImageError::PushDigest { reference: name.to_string(), actual: image.digest() });
+        if name.digest().is_some_and(|digest| *digest != actual) {
+            return Err(ImageError::PushDigest { reference: name.to_string(), actual });
         }
         repositories.entry((name.registry(), name.repository())).or_default().push(name);
     }
     let mut done: Vec<&ImageRef> = Vec::new();
     for names in repositories.values() {
         let Some(first) = names.first() else { continue };
-        push_repository(transport, image, names, &done, events).await?;
+        push_repository(transport, delivery, names, &done, events).await?;
         done.push(first);
     }
-    Ok(image.digest())
+    Ok(actual)
 }
 
-/// Pushes to one repository; `done` are repositories that have the image already.
+/// Pushes to one repository; `done` are repositories that have all of it already.
 async fn push_repository(
     transport: &Arc<Transport>,
-    image: &Image,
+    delivery: &Delivery,
     names: &[&ImageRef],
     done: &[&ImageRef],
     events: &dyn Events,
 ) -> Result<(), ImageError> {
     let Some(target) = names.first() else { return Ok(()) };
-    let (layers, config) = blobs(image, target, done)?;
-    let mounts = layers.iter().chain([&config]).flat_map(|blob| blob.mounts.iter().cloned()).collect();
+    let (layers, configs) = blobs(delivery.images(), target, done)?;
+    let mounts = layers.iter().chain(&configs).flat_map(|blob| blob.mounts.iter().cloned()).collect();
     let session = Session::open(transport, target, Direction::Push, &mounts).await?;
     push_blobs(&session, layers, events).await?;
-    push_blobs(&session, vec![config], events).await?;
+    push_blobs(&session, configs, events).await?;
+    // A registry refuses an index whose manifests it does not have.
+    for image in delivery.index().map(crate::Index::images).unwrap_or_default() {
+        let manifest = Manifest {
+            digest: image.digest(),
+            media_type: image.media_type(),
+            bytes: image.manifest_bytes(),
+        };
+        let purpose = format!("push the manifest for `{}` of `{target}`", image.platform());
+        put_manifest(&session, &manifest, &image.digest().to_string(), purpose).await?;
+    }
+    let digest = delivery.digest();
+    let named = Manifest { digest, media_type: delivery.media_type(), bytes: delivery.bytes() };
     for name in names {
-        put_manifest(&session, image, name).await?;
-        events.emit(Event::Pushed { reference: name.to_string(), digest: image.digest() });
+        let place = name.tag().map_or_else(|| digest.to_string(), str::to_owned);
+        put_manifest(&session, &named, &place, format!("push the manifest of `{name}`")).await?;
+        events.emit(Event::Pushed { reference: name.to_string(), digest });
     }
     Ok(())
 }
 
-/// Lists the layers' blobs, each once, and the configuration's.
-fn blobs(image: &Image, target: &ImageRef, done: &[&ImageRef]) -> Result<(Vec<Blob>, Blob), ImageError> {
+/// Lists the layers' blobs, each once, and the configurations'.
+fn blobs(
+    images: &[Image],
+    target: &ImageRef,
+    done: &[&ImageRef],
+) -> Result<(Vec<Blob>, Vec<Blob>), ImageError> {
     let other = |name: &&ImageRef| name.registry() == target.registry() && !name.same_repository(target);
     let pushed: BTreeSet<String> =
         done.iter().copied().filter(other).map(|name| name.repository().to_owned()).collect();
     let mut layers = BTreeMap::new();
-    for layer in image.layers() {
+    for layer in images.iter().flat_map(Image::layers) {
         let origin = layer.source().repository().filter(other).map(|name| name.repository().to_owned());
         let blob = Blob {
             digest: layer.digest(),
@@ -95,10 +120,14 @@ fn blobs(image: &Image, target: &ImageRef, done: &[&ImageRef]) -> Result<(Vec<Bl
         };
         layers.insert(layer.digest(), blob);
     }
-    let descriptor = image.manifest().config().clone();
-    let digest = digest_of(&descriptor, "the image")?;
-    let source = Arc::new(InMemory(Bytes::copy_from_slice(image.config_bytes())));
-    Ok((layers.into_values().collect(), Blob { digest, descriptor, source, mounts: pushed }))
+    let mut configs = BTreeMap::new();
+    for image in images {
+        let descriptor = image.manifest().config().clone();
+        let digest = digest_of(&descriptor, "the image")?;
+        let source = Arc::new(InMemory(Bytes::copy_from_slice(image.config_bytes())));
+        configs.insert(digest, Blob { digest, descriptor, source, mounts: pushed.clone() });
+    }
+    Ok((layers.into_values().collect(), configs.into_values().collect()))
 }
 
 /// Pushes blobs, some at a time. The first failure ends the others.
@@ -230,13 +259,17 @@ fn upload_address(session: &Session, begin: &Call, opened: &Response) -> Result<
     }
 }
 
-async fn put_manifest(session: &Session, image: &Image, name: &ImageRef) -> Result<(), ImageError> {
-    let digest = image.digest();
-    let target = name.tag().map_or_else(|| digest.to_string(), str::to_owned);
-    let purpose = format!("push the manifest of `{name}`");
-    let mut call = session.call(Method::PUT, &format!("manifests/{target}"), purpose)?;
-    call.headers.insert(CONTENT_TYPE, HeaderValue::from_static(image.media_type()));
-    call.body = Bytes::copy_from_slice(image.manifest_bytes());
+/// Puts a manifest at `place`: a tag, or its digest.
+async fn put_manifest(
+    session: &Session,
+    manifest: &Manifest<'_>,
+    place: &str,
+    purpose: String,
+) -> Result<(), ImageError> {
+    let digest = manifest.digest;
+    let mut call = session.call(Method::PUT, &format!("manifests/{place}"), purpose)?;
+    call.headers.insert(CONTENT_TYPE, HeaderValue::from_static(manifest.media_type));
+    call.body = Bytes::copy_from_slice(manifest.bytes);
     let answer = session.expect(&call).await?;
     let stated = answer.headers().get(CONTENT_DIGEST).and_then(|value| value.to_str().ok());
     match stated.and_then(|text| text.parse::<Digest>().ok()) {
