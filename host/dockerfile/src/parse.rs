@@ -72,14 +72,23 @@ enum Opened {
     Stage,
 }
 
+/// Whether a line ends as no command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// With `&&`, `|` or the like.
+    Operator,
+    /// With anything else.
+    Other,
+}
+
 /// What the line before was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Before {
     /// There was none, or a wrong one.
     #[default]
     Other,
-    /// An instruction, and how the next line may belong to it.
-    Instruction(Keyword, Missing, usize),
+    /// An instruction that may go on, where it ends, and how it may have been cut off.
+    Instruction(Keyword, usize, Missing, Ending),
     /// One that is no instruction, not even a misspelt one.
     Stray,
 }
@@ -98,8 +107,11 @@ impl Tree {
     fn add(&mut self, source: &mut Source<'_>, logical: Logical) {
         let Logical { line, comments, state } = logical;
         let escape = source.escape();
-        let parsed = with_documents(source, &line, comments)
-            .and_then(|attached| instruction::parse(line.part(), escape, attached));
+        let mut documents = 0;
+        let parsed = with_documents(source, &line, comments).and_then(|attached| {
+            documents = attached.documents.len();
+            instruction::parse(line.part(), escape, attached)
+        });
         let part = line.part();
         let (head, _) = part.trimmed().split_first();
         let keyword = Keyword::find(head.text());
@@ -114,8 +126,9 @@ impl Tree {
             Ok(Parsed::Instruction(instruction)) => self.instruction(instruction),
             Err(error) => self.wrong(error, keyword, before),
         }
-        if let Some(keyword) = keyword {
-            self.before = Before::Instruction(keyword, missing(part.text(), escape), part.span().end_line);
+        if let Some(keyword) = keyword.filter(|keyword| documents == 0 && goes_on(*keyword)) {
+            let (missing, ending) = cut(part.text(), escape);
+            self.before = Before::Instruction(keyword, part.span().end_line, missing, ending);
         }
     }
 
@@ -136,42 +149,63 @@ impl Tree {
     }
 
     fn wrong(&mut self, error: DockerfileError, keyword: Option<Keyword>, before: Before) {
-        let (name, closest) = match (error.problem(), keyword) {
-            (Problem::UnknownInstruction { name, closest, .. }, None) => (name, closest),
-            (_, Some(Keyword::From)) => {
-                self.opened = Opened::Stage;
-                return self.errors.push(error);
-            }
-            (_, Some(_) | None) => return self.errors.push(error),
+        // Whatever it is, it may have been meant as a `FROM`.
+        if matches!(keyword, None | Some(Keyword::From)) {
+            self.opened = Opened::Stage;
+        }
+        let (Problem::UnknownInstruction { name, closest, .. }, Some(span)) = (error.problem(), error.span())
+        else {
+            return self.errors.push(error);
         };
-        self.opened = Opened::Stage;
-        let Some(span) = error.span() else { return self.errors.push(error) };
+        let (name, mut closest) = (name.clone(), closest.clone());
         let above = match before {
-            // One lost `\` or `<<` makes many such lines; the first one says it.
-            Before::Stray if closest.is_none() => {
-                self.before = Before::Stray;
-                return;
-            }
-            Before::Instruction(keyword, missing, line) if line + 1 == span.line => {
+            Before::Instruction(keyword, line, missing, ending) if line + 1 == span.line => {
+                if span.column > 1 || ending == Ending::Operator {
+                    closest = None;
+                }
                 Some(Above { instruction: keyword.name(), line, missing })
             }
             Before::Instruction(..) | Before::Stray | Before::Other => None,
         };
         if closest.is_none() {
             self.before = Before::Stray;
+            // One lost continuation or `<<` makes many such lines; the first one says it.
+            if before == Before::Stray {
+                return;
+            }
         }
-        self.errors.push(
-            Problem::UnknownInstruction { name: name.clone(), closest: closest.clone(), above }.at(span),
-        );
+        self.errors.push(Problem::UnknownInstruction { name, closest, above }.at(span));
     }
 }
 
-/// Guesses what a line lacks if the next one belongs to it.
-fn missing(line: &str, escape: Escape) -> Missing {
-    match line.contains("<<") && !line.contains("<<<") {
+/// Says whether an instruction is often continued.
+fn goes_on(keyword: Keyword) -> bool {
+    match keyword {
+        Keyword::Add
+        | Keyword::Arg
+        | Keyword::Cmd
+        | Keyword::Copy
+        | Keyword::Entrypoint
+        | Keyword::Env
+        | Keyword::Expose
+        | Keyword::Healthcheck
+        | Keyword::Label
+        | Keyword::OnBuild
+        | Keyword::Run
+        | Keyword::Shell
+        | Keyword::Volume => true,
+        Keyword::From | Keyword::Maintainer | Keyword::StopSignal | Keyword::User | Keyword::Workdir => false,
+    }
+}
+
+/// Guesses how a line was cut off if the next one belongs to it.
+fn cut(line: &str, escape: Escape) -> (Missing, Ending) {
+    let missing = match line.contains("<<") && !line.contains("<<<") {
         true => Missing::HereDocument,
         false => Missing::Continuation(escape.character()),
-    }
+    };
+    let operator = ["&&", "||", "|", ";", ",", "\\", "`"].iter().any(|end| line.trim_end().ends_with(end));
+    (missing, if operator { Ending::Operator } else { Ending::Other })
 }
 
 #[cfg(test)]

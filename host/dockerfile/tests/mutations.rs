@@ -1,12 +1,12 @@
 //! Dockerfiles with bytes changed, lost, doubled and moved: whatever comes of them, it comes without a panic, in
-//! bounded time and memory, and errors can be shown.
+//! bounded time and memory, and errors can be shown. What can be read can be printed and read again.
 
 #[cfg(test)]
 mod mutations {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use zoea_dockerfile::{Known, KnownImage, Lowered, Request, lower, parse, plan_text};
+    use zoea_dockerfile::{Dockerfile, Known, KnownImage, Lowered, Request, lower, parse, plan_text, print};
     use zoea_model::{Digest, ImageConfig};
 
     /// Every instruction in several forms.
@@ -38,6 +38,19 @@ HEALTHCHECK --interval=1m30s --retries=3 CMD curl -f http://localhost/ || exit 1
 ENTRYPOINT ["/entry"]
 CMD run $X
 FROM scratch
+# the tools
+RUN --mount=type=cache,target=/x 3<<-EOF cat <<'F' | sh
+	# $A \\
+	EOF
+echo "
+F
+COPY --chown=1 <<E a <<"G" /d/
+$A
+E
+G
+ONBUILD RUN cat <<E
+b
+E
 MAINTAINER someone <a@b.c>
 COPY --from=0 /app /app
 COPY --from=busybox:1 /bin/busybox /bin/
@@ -51,6 +64,7 @@ COPY --from=busybox:1 /bin/busybox /bin/
                 return Ok(());
             }
         };
+        print_and_read(&dockerfile)?;
         let mut request = Request {
             target: None,
             build_args: BTreeMap::from([("VERSION".to_owned(), "13".to_owned())]),
@@ -64,6 +78,27 @@ COPY --from=busybox:1 /bin/busybox /bin/
             lower_fully(&dockerfile, &request)?;
         }
         Ok(())
+    }
+
+    fn print_and_read(dockerfile: &Dockerfile) -> Result<(), TestCaseError> {
+        let printed = print(dockerfile);
+        let again = parse(printed.as_bytes()).map_err(|error| {
+            TestCaseError::fail(format!("{printed}\n{}", error.render("Dockerfile", printed.as_bytes())))
+        })?;
+        prop_assert_eq!(without_places(&again), without_places(dockerfile), "{}", printed);
+        prop_assert_eq!(print(&again), printed);
+        Ok(())
+    }
+
+    /// Shows a tree without what says only where it stood in its file.
+    fn without_places(dockerfile: &Dockerfile) -> String {
+        let dockerfile = Dockerfile { empty_continuations: Vec::new(), ..dockerfile.clone() };
+        let text = format!("{dockerfile:?}");
+        let parts =
+            text.split("SourceSpan {").map(|part| part.split_once(" }").map_or(part, |(_, rest)| rest));
+        let first = text.split("SourceSpan {").next().unwrap();
+        let text: String = std::iter::once(first).chain(parts.skip(1)).collect();
+        text.replace("spelling: Verbatim", "").replace("spelling: Rewritten", "")
     }
 
     fn lower_fully(dockerfile: &zoea_dockerfile::Dockerfile, request: &Request) -> Result<(), TestCaseError> {
@@ -211,12 +246,75 @@ COPY --from=busybox:1 /bin/busybox /bin/
         }
     }
 
+    /// Returns the seed and the inputs of the golden cases.
+    #[expect(clippy::disallowed_methods, reason = "the test reads its own fixtures")]
+    fn files() -> Vec<Vec<u8>> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let cases = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path().join("Dockerfile"));
+        let mut cases: Vec<_> = cases.filter(|path| path.exists()).collect();
+        cases.sort();
+        let files = cases.into_iter().map(|path| std::fs::read(path).unwrap());
+        std::iter::once(SEED.as_bytes().to_vec()).chain(files).collect()
+    }
+
+    #[test]
+    fn what_can_be_read_can_be_printed() {
+        for file in files() {
+            if let Ok(dockerfile) = parse(&file) {
+                print_and_read(&dockerfile).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn errors_of_one_file_are_bounded() {
+        let text = "FROM x\n".to_owned() + &"RUNN x\n".repeat(10_000) + "COPPY a b\n";
+        let errors = parse(text.as_bytes()).unwrap_err();
+        assert_eq!(errors.iter().count(), 20);
+        assert!(errors.to_string().ends_with(" more errors are not shown"), "{errors}");
+    }
+
+    #[test]
+    fn many_lines_fill_no_memory() {
+        for (line, message) in
+            [("RUN\n", "`RUN` needs a command"), ("USER a\n", "more than 100000 instructions")]
+        {
+            let text = "FROM x\n".to_owned() + &line.repeat(1_000_000);
+            assert!(parse(text.as_bytes()).unwrap_err().to_string().contains(message), "{line}");
+        }
+        for (start, line, end, outcome) in [
+            ("", "# c\n", "USER x", "read"),
+            ("RUN a \\\n", "\n", "b", "read"),
+            ("RUN <<E\n", "\n", "", "The here-document `E` has no end"),
+            ("RUN ", "<<E \\\n", "\n", "The here-document `E` has no end"),
+            ("RUN ", "<<E \\\n", "\nE", "The here-document `E` has no end"),
+            ("RUN ", "${a:-", " <<E", "What `<<` means here is not clear"),
+        ] {
+            let text = format!("FROM x\n{start}{}{end}", line.repeat(60_000 / line.len().min(6)));
+            let actual =
+                parse(text.as_bytes()).map_or_else(|error| error.first().message(), |_| "read".to_owned());
+            assert!(actual.starts_with(outcome), "{start}{line}: {actual}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
         #[test]
         fn mutated_files_never_panic(edits in prop::collection::vec(edit(), 1..6)) {
             let mut text = SEED.as_bytes().to_vec();
+            for edit in &edits {
+                apply(&mut text, edit);
+            }
+            run(&text)?;
+        }
+
+        #[test]
+        fn mutated_golden_files_never_panic(
+            file in prop::sample::select(files()),
+            edits in prop::collection::vec(edit(), 1..4),
+        ) {
+            let mut text = file;
             for edit in &edits {
                 apply(&mut text, edit);
             }
