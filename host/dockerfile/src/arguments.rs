@@ -3,7 +3,7 @@
 //! Owns the splitting, before any variable is replaced and with quotes left in place, as BuildKit's line parsers
 //! do it. Must not know what the words are for.
 
-use crate::ast::{Invocation, Pair, Spelling, Word};
+use crate::ast::{Invocation, Pair, Separator, Spelling, Word};
 use crate::directives::Escape;
 use crate::error::{DockerfileError, Problem};
 use crate::line::{Part, is_blank};
@@ -121,7 +121,7 @@ pub(crate) fn pairs(
         if value.is_empty() {
             return Err(Problem::Arguments { instruction, needed: "a name and a value" }.at(part.span()));
         }
-        return Ok(vec![Pair { key: key.word(), value: value.word() }]);
+        return Ok(vec![Pair { key: key.word(), value: value.word(), separator: Separator::Blank }]);
     }
     words
         .into_iter()
@@ -133,7 +133,8 @@ pub(crate) fn pairs(
             if end == 0 {
                 return Err(Problem::BlankName { instruction }.at(word.span()));
             }
-            Ok(Pair { key: word.range(0, end).word(), value: word.from(end + 1).word() })
+            let (key, value) = (word.range(0, end).word(), word.from(end + 1).word());
+            Ok(Pair { key, value, separator: Separator::Equals })
         })
         .collect()
 }

@@ -170,6 +170,17 @@ pub struct Pair {
     pub key: Word,
     /// The value.
     pub value: Word,
+    /// What stands between them.
+    pub separator: Separator,
+}
+
+/// What stands between a key and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separator {
+    /// `=`
+    Equals,
+    /// A blank: the old form, in which the value reaches to the end of the line.
+    Blank,
 }
 
 /// A command in one of its two forms.

@@ -9,7 +9,7 @@ use zoea_model::{Healthcheck, Network, Security, SourceSpan};
 
 use crate::ast::{
     ArgumentDeclaration, Command, Copy, Dockerfile, Expansion, From, Heading, HereDocument, Instruction,
-    Invocation, Pair, Run, Spelling, Switch, Tabs, Word,
+    Invocation, Pair, Run, Separator, Spelling, Switch, Tabs, Word,
 };
 use crate::directives::{Check, CheckSeverity, Directives, Escape, RuleSet};
 
@@ -181,7 +181,16 @@ fn declarations(declarations: &[ArgumentDeclaration]) -> Vec<String> {
 }
 
 fn pairs(pairs: &[Pair]) -> Vec<String> {
-    pairs.iter().map(|Pair { key, value }| format!("{} = {}", word(key), word(value))).collect()
+    pairs
+        .iter()
+        .map(|Pair { key, value, separator }| {
+            let separator = match separator {
+                Separator::Equals => "=",
+                Separator::Blank => "blank",
+            };
+            format!("{} {separator} {}", word(key), word(value))
+        })
+        .collect()
 }
 
 fn invocation(command: &Invocation) -> String {

@@ -20,23 +20,27 @@ pub fn render(
     hint: Option<&str>,
 ) -> String {
     let mut out = String::new();
+    let message = printable(message);
     match span {
         Some(span) => {
             out = format!("{file_name}:{}:{}: {message}\n", span.line, span.column);
             excerpt(&mut out, span, text);
         }
         None => {
-            out.push_str(message);
+            out.push_str(&message);
             out.push('\n');
         }
     }
     if let Some(hint) = hint {
         out.push_str("hint: ");
-        out.push_str(hint);
+        out.push_str(&printable(hint));
         out.push('\n');
     }
     out
 }
+
+/// The most characters of a message or hint, which may hold a word of any length.
+const LONGEST_MESSAGE: usize = 400;
 
 impl DockerfileError {
     /// Shows the error with the line of `text` that it is about, as [`render`] does.
@@ -52,7 +56,7 @@ fn excerpt(out: &mut String, span: SourceSpan, text: &[u8]) {
     let line = String::from_utf8_lossy(line);
     let before = span.column.saturating_sub(1);
     let skipped = before.saturating_sub(LONGEST_EXCERPT / 2);
-    let shown: String = line.trim_end().chars().skip(skipped).take(LONGEST_EXCERPT).map(printable).collect();
+    let shown: String = line.trim_end().chars().skip(skipped).take(LONGEST_EXCERPT).map(visible).collect();
     if shown.is_empty() {
         return;
     }
@@ -66,8 +70,17 @@ fn excerpt(out: &mut String, span: SourceSpan, text: &[u8]) {
     }
 }
 
+/// Makes of a message, which may hold words of the file, what can be shown on one line.
+pub(crate) fn printable(message: &str) -> String {
+    let mut shown: String = message.chars().take(LONGEST_MESSAGE).map(visible).collect();
+    if message.chars().nth(LONGEST_MESSAGE).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Replaces characters that would move the cursor or colour the terminal.
-fn printable(character: char) -> char {
+fn visible(character: char) -> char {
     match character {
         '\t' => ' ',
         control if control.is_control() => '\u{FFFD}',
@@ -95,5 +108,11 @@ mod tests {
         let long = render(1, 60_000, &"x".repeat(60_000));
         assert!(long.len() < 500, "{long}");
         assert!(!render(1, 1, "\u{1b}[31m").contains('\u{1b}'));
+    }
+
+    #[test]
+    fn messages_are_short_and_cannot_command_a_terminal() {
+        let text = super::render("D", b"", None, &"\u{1b}[31m\n".repeat(10_000), Some("\u{1b}"));
+        assert!(!text.contains('\u{1b}') && text.lines().count() == 2 && text.len() < 2_000, "{text}");
     }
 }

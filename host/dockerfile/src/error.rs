@@ -4,6 +4,9 @@
 
 use zoea_model::{ModelError, SourceSpan};
 
+use crate::diagnose::printable;
+use crate::directives::Escape;
+
 /// A Dockerfile that cannot be built, with the place of the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DockerfileError {
@@ -24,7 +27,7 @@ impl DockerfileError {
 
     /// Returns what is wrong as a sentence without its final period.
     pub fn message(&self) -> String {
-        self.problem.to_string()
+        printable(&self.problem.to_string())
     }
 
     /// Returns what to do about it, if that is known.
@@ -34,15 +37,17 @@ impl DockerfileError {
 
     /// Says that the error is in an `ONBUILD` trigger that the `FROM` at `span` takes over.
     pub(crate) fn in_trigger(self, trigger: &str, span: SourceSpan) -> Self {
-        Problem::InTrigger { trigger: trigger.to_owned(), problem: self.problem }.at(span)
+        // Here-documents, which stand below, would bury what is wrong.
+        let trigger = trigger.lines().next().unwrap_or_default().to_owned();
+        Problem::InTrigger { trigger, problem: self.problem }.at(span)
     }
 }
 
 impl std::fmt::Display for DockerfileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.span {
-            Some(span) => write!(f, "line {}, column {}: {}", span.line, span.column, self.problem),
-            None => self.problem.fmt(f),
+            Some(span) => write!(f, "line {}, column {}: {}", span.line, span.column, self.message()),
+            None => f.write_str(&self.message()),
         }
     }
 }
@@ -150,6 +155,8 @@ pub enum Problem {
         flag: String,
         /// What may be meant.
         closest: Option<String>,
+        /// The flags that it has.
+        known: Vec<&'static str>,
     },
     /// A flag that counts once is given twice.
     #[error("The flag `--{flag}` is given twice")]
@@ -198,7 +205,7 @@ pub enum Problem {
         needed: &'static str,
     },
     /// A JSON array holds something other than strings.
-    #[error("A command in JSON form may hold strings only")]
+    #[error("A list in JSON form may hold strings only")]
     JsonNotStrings,
     /// `SHELL` is not in JSON form.
     #[error("`SHELL` needs its JSON form")]
@@ -210,6 +217,12 @@ pub enum Problem {
         instruction: &'static str,
         /// The word as written.
         word: String,
+    },
+    /// The name of an argument holds blanks.
+    #[error("`{name}` cannot be the name of an argument")]
+    ArgumentName {
+        /// The name as written.
+        name: String,
     },
     /// A name is empty.
     #[error("A name in `{instruction}` is empty")]
@@ -455,8 +468,8 @@ pub struct Above {
 /// What an instruction may lack, so that the line below it is not part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// The escape character at its end, which is this one.
-    Continuation(char),
+    /// The escape character at its end.
+    Continuation(Escape),
     /// Its `<<` begins no here-document.
     HereDocument,
 }
@@ -466,7 +479,11 @@ impl Above {
         let Self { instruction, line, missing } = self;
         match missing {
             Missing::Continuation(escape) => {
-                format!("if it belongs to the `{instruction}` above, end line {line} with `{escape}`")
+                let escape = match escape {
+                    Escape::Backslash => "`\\`",
+                    Escape::Backtick => "`` ` ``, the escape character of this file",
+                };
+                format!("if it belongs to the `{instruction}` above, end line {line} with {escape}")
             }
             Missing::HereDocument => format!(
                 "the `<<` in line {line} begins no here-document: put a blank before it, and close all quotes"
@@ -503,10 +520,19 @@ impl Problem {
             Self::HeredocOpen { near_miss: Some(line), .. } => Some(format!(
                 "take away the blanks around the name in line {line}; after `<<-` tabs may stand before it"
             )),
+            Self::HeredocOpen { name, .. } if name.ends_with(')') => {
+                Some("if `<<` is a shift, leave out the blanks after it".to_owned())
+            }
             Self::HeredocOpen { name, .. } if name.contains(['>', '|', ';', '&', ')']) => {
                 Some("the name reaches to the next blank: put one behind it, as in `<<EOF >file`".to_owned())
             }
             Self::UnknownFlag { closest: Some(flag), .. } => Some(format!("did you mean `--{flag}`?")),
+            Self::UnknownFlag { instruction, known, .. } => Some(match known.as_slice() {
+                [] => format!("`{instruction}` takes no flags; behind ` -- ` words may begin with `--`"),
+                [one] => format!("`{instruction}` takes `--{one}` only"),
+                flags => format!("`{instruction}` takes `--{}`", flags.join("`, `--")),
+            }),
+            Self::FlagWithoutValue { flag } => Some(format!("write `--{flag}=value`, with `=` and no blank")),
             Self::UnknownTarget { closest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             Self::NotBuilt { instead, .. } => Some((*instead).to_owned()),
             Self::FlagValue { choices, .. } => Some(format!("it can be {choices}")),

@@ -112,8 +112,9 @@ pub(crate) fn check(
     for RawFlag { place, name, value } in raw {
         let span = place.span();
         let Some(rule) = rules.iter().find(|rule| rule.name() == name) else {
-            let closest = closest(&name, rules.iter().map(|rule| rule.name()));
-            return Err(Problem::UnknownFlag { instruction, flag: name, closest }.at(span));
+            let known: Vec<&str> = rules.iter().map(|rule| rule.name()).collect();
+            let closest = closest(&name, known.iter().copied());
+            return Err(Problem::UnknownFlag { instruction, flag: name, closest, known }.at(span));
         };
         match *rule {
             FlagRule::Value(known) | FlagRule::Switch(known) if flags.has(known) => {

@@ -125,6 +125,9 @@ pub(crate) fn parse(part: Part<'_>, escape: Escape, attached: Attached) -> Resul
             pieces.take_flags(&[])?;
             on_build(pieces, whole.split_first().1, end_line)?
         }
+        Keyword::Healthcheck if arguments.is_empty() => {
+            return Err(pieces.needs("`CMD command` or `NONE`"));
+        }
         Keyword::Healthcheck => {
             Command::Healthcheck(healthcheck::parse(std::mem::take(&mut pieces.flags), arguments)?)
         }
@@ -156,6 +159,9 @@ fn without_flags(pieces: &Pieces<'_>) -> Result<Command, DockerfileError> {
         Keyword::Arg => Command::Arg(declarations(pieces)?),
         Keyword::Cmd => Command::Cmd(command_line(pieces)?),
         Keyword::Entrypoint => Command::Entrypoint(command_line(pieces)?),
+        Keyword::Env | Keyword::Label if arguments.is_empty() => {
+            return Err(pieces.needs("at least one `name=value`"));
+        }
         Keyword::Env => Command::Env(pairs(arguments, pieces.escape, name)?),
         Keyword::Expose => {
             let ports: Vec<Word> = blank_separated(arguments).into_iter().map(Part::word).collect();
@@ -205,7 +211,16 @@ fn from(mut pieces: Pieces<'_>, heading: Heading) -> Result<From, DockerfileErro
             }
             Some(StageName { keyword: keyword.word(), written: name.word(), text })
         }
-        _ => return Err(pieces.needs("an image, and nothing else but `AS name`")),
+        words => {
+            let needed = "an image, and nothing else but `AS name`";
+            let superfluous = match words {
+                [_, keyword, _, other, ..] if keyword.text().eq_ignore_ascii_case("as") => Some(other),
+                [_, other, ..] => Some(other),
+                [] | [_] => None,
+            };
+            let place = superfluous.map_or(pieces.head, |word| *word);
+            return Err(Problem::Arguments { instruction: "FROM", needed }.at(place.span()));
+        }
     };
     let Some(image) = words.first() else { return Err(pieces.needs("an image")) };
     Ok(From { heading, image: image.word(), platform: flags.take("platform"), name })
@@ -321,8 +336,11 @@ fn declarations(pieces: &Pieces<'_>) -> Result<Vec<ArgumentDeclaration>, Dockerf
                 Some(end) => (word.range(0, end), Some(word.from(end + 1).word())),
                 None => (word, None),
             };
-            if !is_one_word(name.text()) {
+            if name.is_empty() {
                 return Err(Problem::BlankName { instruction: "ARG" }.at(word.span()));
+            }
+            if !is_one_word(name.text()) {
+                return Err(Problem::ArgumentName { name: name.text().to_owned() }.at(word.span()));
             }
             Ok(ArgumentDeclaration { name: name.word(), default })
         })

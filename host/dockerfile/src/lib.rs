@@ -41,8 +41,8 @@ mod words;
 
 pub use ast::{
     ArgumentDeclaration, Command, Copy, CopyFlags, CopyKind, Dockerfile, Expansion, From, GlobalArguments,
-    Heading, HereDocument, Instruction, Invocation, MountFlag, MountOption, OnBuild, Pair, Run, Spelling,
-    StageBlock, StageName, Switch, Tabs, Word,
+    Heading, HereDocument, Instruction, Invocation, MountFlag, MountOption, OnBuild, Pair, Run, Separator,
+    Spelling, StageBlock, StageName, Switch, Tabs, Word,
 };
 pub use ast_text::ast_text;
 pub use build_arguments::is_proxy_variable;

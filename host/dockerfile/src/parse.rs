@@ -153,7 +153,8 @@ impl Tree {
         if matches!(keyword, None | Some(Keyword::From)) {
             self.opened = Opened::Stage;
         }
-        let (Problem::UnknownInstruction { name, closest, .. }, Some(span)) = (error.problem(), error.span())
+        let (Problem::UnknownInstruction { name, closest, .. }, Some(span), None) =
+            (error.problem(), error.span(), keyword)
         else {
             return self.errors.push(error);
         };
@@ -202,7 +203,7 @@ fn goes_on(keyword: Keyword) -> bool {
 fn cut(line: &str, escape: Escape) -> (Missing, Ending) {
     let missing = match line.contains("<<") && !line.contains("<<<") {
         true => Missing::HereDocument,
-        false => Missing::Continuation(escape.character()),
+        false => Missing::Continuation(escape),
     };
     let operator = ["&&", "||", "|", ";", ",", "\\", "`"].iter().any(|end| line.trim_end().ends_with(end));
     (missing, if operator { Ending::Operator } else { Ending::Other })

@@ -134,7 +134,7 @@ mod golden {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
         let images: Images = serde_json::from_slice(&read(&root.join("images.json"))).unwrap();
         let cases = cases(&root);
-        assert!(cases.len() >= 120, "only {} cases found", cases.len());
+        assert!(cases.len() >= 230, "only {} cases found", cases.len());
         let mut failures = Vec::new();
         for case in cases {
             let args = case.join("args");
