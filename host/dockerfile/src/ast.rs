@@ -274,6 +274,8 @@ pub struct MountOption {
     pub key: String,
     /// What stands behind `=`.
     pub value: Option<String>,
+    /// Where the part stands, as well as it is known.
+    pub span: SourceSpan,
 }
 
 /// Which of the two copying instructions it is.

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeSet;
 
-use zoea_model::Warning;
+use zoea_model::{SourceSpan, Warning};
 
-use crate::ast::{ArgumentDeclaration, Command, Dockerfile, Instruction, Word};
+use crate::ast::{ArgumentDeclaration, Command, Dockerfile, HereDocument, Instruction, Word};
 use crate::budget::Budget;
 use crate::directives::Escape;
 use crate::environment::Environment;
 use crate::error::DockerfileError;
 use crate::request::Request;
 use crate::suggest::closest;
-use crate::words::{WordError, expand, expand_words};
+use crate::words::{self, WordError, expand, expand_words};
 
 /// The proxy variables that reach every `RUN` without a declaration, in the order in which BuildKit sets them.
 const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
@@ -47,6 +47,21 @@ pub(crate) fn expand_split(
 ) -> Result<Vec<String>, DockerfileError> {
     let expansion = expand_words(&word.text, escape, environment).map_err(|error| at(word, error))?;
     budget.spend(expansion.result.iter().map(String::len).sum::<usize>() + expansion.cost, word.span)?;
+    Ok(expansion.result)
+}
+
+/// Replaces the variables of a here-document and pays for the result; an error stands at its line.
+pub(crate) fn expand_document(
+    document: &HereDocument,
+    environment: &Environment,
+    budget: &Budget,
+) -> Result<String, DockerfileError> {
+    let expansion = words::expand_document(&document.content, environment).map_err(|error| {
+        let lines = document.content.chars().take(error.offset).filter(|one| *one == '\n').count();
+        let line = (document.span.line + lines).min(document.span.end_line.max(document.span.line));
+        error.problem.at(SourceSpan { line, column: 1, end_line: line })
+    })?;
+    budget.spend(expansion.result.len() + expansion.cost, document.span)?;
     Ok(expansion.result)
 }
 

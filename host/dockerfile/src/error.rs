@@ -2,10 +2,15 @@
 //!
 //! Owns the texts and the hints. A [`DockerfileError`] is a [`Problem`] with its place.
 
+mod mount;
+mod remote;
+
 use zoea_model::{ModelError, SourceSpan};
 
 use crate::diagnose::printable;
 use crate::directives::Escape;
+pub use mount::MountProblem;
+pub use remote::RemoteProblem;
 
 /// A Dockerfile that cannot be built, with the place of the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -364,6 +369,14 @@ pub enum Problem {
         name: String,
         /// What may be meant.
         closest: Option<String>,
+        /// The stages that there are.
+        stages: Vec<String>,
+    },
+    /// The base of a stage is an earlier stage's name but for its case.
+    #[error("There is no image `{name}`: a repository's name is lower-case")]
+    BaseCase {
+        /// The base.
+        name: String,
     },
     /// There is no stage of that index.
     #[error("There is no stage with index {index}: the Dockerfile has {count}")]
@@ -400,12 +413,27 @@ pub enum Problem {
     /// Files are copied from the empty image.
     #[error("There is nothing to copy from `scratch`")]
     FromScratch,
-    /// The mode is no octal number up to 07777.
-    #[error("`--chmod={text}` is no octal number between 0 and 07777")]
+    /// A mount shows files of the empty image.
+    #[error("There is nothing to mount from `scratch`")]
+    MountScratch,
+    /// The mode is neither an octal number up to 07777 nor a symbolic one.
+    #[error("`--chmod={text}` is neither an octal number between 0 and 07777 nor a symbolic mode")]
     Mode {
         /// The text.
         text: String,
     },
+    /// A here-document has a name that no file can have.
+    #[error("The here-document's name `{name}` can be no file's name")]
+    DocumentName {
+        /// The name.
+        name: String,
+    },
+    /// A source of `ADD` that must be fetched is wrong.
+    #[error(transparent)]
+    Remote(#[from] RemoteProblem),
+    /// A `--mount` or `--device` is wrong.
+    #[error(transparent)]
+    Mount(#[from] MountProblem),
     /// `COPY` is given something that only `ADD` takes.
     #[error("`COPY` does not fetch: `{source_text}` is {what}")]
     CopyRemote {
@@ -534,6 +562,10 @@ impl Problem {
             }),
             Self::FlagWithoutValue { flag } => Some(format!("write `--{flag}=value`, with `=` and no blank")),
             Self::UnknownTarget { closest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
+            Self::UnknownTarget { closest: None, stages, .. } => Some(stages_hint(stages)),
+            Self::BaseCase { name } => Some(format!("write `{}` for the stage", name.to_lowercase())),
+            Self::Remote(problem) => problem.hint(),
+            Self::Mount(problem) => problem.hint(),
             Self::NotBuilt { instead, .. } => Some((*instead).to_owned()),
             Self::FlagValue { choices, .. } => Some(format!("it can be {choices}")),
             Self::InTrigger { problem, .. } => problem.hint(),
@@ -580,6 +612,8 @@ impl Problem {
             Self::ForwardReference { .. } => "move that stage above this one",
             Self::FromVariable { .. } => "add a stage `FROM $variable AS name` and copy from that",
             Self::CopyRemote { .. } => "use `ADD`",
+            Self::MountScratch => "use `type=tmpfs` for an empty directory",
+            Self::Mode { .. } => "write `755`, or clauses such as `u=rwX,go=rX`",
             Self::Port { .. } => {
                 "write a port or a range with an optional protocol, such as `80`, `53/udp` or `8000-8010`"
             }
@@ -587,6 +621,15 @@ impl Problem {
             _ => return None,
         })
     }
+}
+
+/// Lists stages for someone who named none of them.
+fn stages_hint(stages: &[String]) -> String {
+    /// More than fit on a line are not read.
+    const MOST: usize = 20;
+    let names: Vec<String> = stages.iter().take(MOST).map(|name| format!("`{name}`")).collect();
+    let more = if stages.len() > MOST { ", …" } else { "" };
+    format!("the stages are {}{more}", names.join(", "))
 }
 
 #[cfg(test)]

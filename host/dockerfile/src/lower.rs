@@ -1,9 +1,13 @@
-//! A [`Dockerfile`] with build arguments and known images to a [`Plan`], or to the images still needed.
+//! A [`Dockerfile`] with build arguments and known images to a [`Plan`], or to what must be known first.
 //!
-//! Owns the order: global arguments, outline, stages, result. What one instruction does is in the files below.
+//! Owns the order: global arguments, date, outline, stages, result. What one instruction does is in the files below.
+//! An error does not hide those behind it: whatever still makes sense is lowered, and all errors are said together,
+//! before anything is asked for.
 
 mod copy;
+mod document;
 mod metadata;
+mod mounts;
 mod run;
 mod stage;
 
@@ -11,15 +15,18 @@ use std::collections::BTreeMap;
 
 use zoea_model::{Base, ContextName, CopySource, PinnedImage, Plan, Platform, SourceSpan, StageId, Warning};
 
-use crate::ast::{Dockerfile, Instruction, Word};
+use crate::ast::{Dockerfile, Instruction};
 use crate::budget::Budget;
 use crate::build_arguments::{globals, proxies, unused};
+use crate::complaints::Complaints;
 use crate::directives::Escape;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
 use crate::error_list::DockerfileErrors;
-use crate::outline::{Origin, Outline, OutlineStage, Reached};
+use crate::outline::{Content, Origin, Outline, OutlineStage, Reading};
+use crate::reach::Reached;
 use crate::request::{ImageRequest, Known, KnownImage, Lowered, Needs, Request};
+use crate::source_date::{self, Dated, Settled};
 use stage::StageState;
 
 /// What all stages of one lowering share.
@@ -40,6 +47,7 @@ struct Progress {
     /// The finished stages by their index in the file.
     finished: BTreeMap<usize, (StageId, StageState)>,
     warnings: Vec<Warning>,
+    complaints: Complaints,
 }
 
 /// Plans the build of `dockerfile`.
@@ -48,43 +56,51 @@ struct Progress {
 /// written, their variables replaced; whoever resolves them decides what they mean.
 ///
 /// # Errors
-/// Fails where the file means nothing, or something that this version does not build, with the place.
+/// Fails where the file means nothing, or something that this version does not build, with the places.
 pub fn lower(dockerfile: &Dockerfile, request: &Request, known: &Known) -> Result<Lowered, DockerfileErrors> {
     let budget = Budget::default();
     let globals = globals(dockerfile, request, &budget)?;
-    let outline = Outline::new(dockerfile, request, &globals, &budget)?;
-    let Reached { stages, needs } = outline.reach(known)?;
-    if !needs.is_empty() {
-        return Ok(Lowered::Needs(Needs { images: needs, source_date: None }));
-    }
+    let Dated { request, globals, date } =
+        match source_date::settle(dockerfile, request, &globals, &budget, known.source_date)? {
+            Settled::Dated(dated) => *dated,
+            Settled::Asked(asked) => {
+                return Ok(Lowered::Needs(Needs { images: Vec::new(), source_date: Some(asked) }));
+            }
+        };
+    let mut complaints = Complaints::default();
+    let outline = Outline::new(dockerfile, &request, &globals, &budget, &mut complaints);
+    let Reached { stages: reached, needs } = outline.reach(known, &budget, &mut complaints);
     let escape = dockerfile.directives.escape;
     let shared = Shared {
-        request,
+        request: &request,
         known,
         globals: &globals,
         outline: &outline,
         escape,
-        proxies: proxies(request),
+        proxies: proxies(&request),
         budget: &budget,
     };
-    let mut progress = Progress { ..Progress::default() };
-    for (index, triggers) in &stages {
+    let mut progress = Progress { complaints, ..Progress::default() };
+    for (index, triggers) in &reached {
         if let Some(stage) = outline.stages.get(*index) {
-            progress.add(&shared, *index, stage, triggers)?;
+            progress.add(&shared, *index, stage, triggers);
         }
     }
-    let Progress { mut stages, finished, mut warnings, .. } = progress;
-    warnings.extend(unused(
-        dockerfile,
-        request,
-        &globals,
-        finished.values().flat_map(|(_, state)| &state.triggers),
-    ));
+    let Progress { mut stages, finished, mut warnings, complaints } = progress;
+    let consequence = complaints.finish()?;
+    if !needs.is_empty() {
+        return Ok(Lowered::Needs(Needs { images: needs, source_date: None }));
+    }
+    if let Some(error) = consequence {
+        return Err(error.into());
+    }
+    let triggers = finished.values().flat_map(|(_, state)| &state.triggers);
+    warnings.extend(unused(dockerfile, &request, &globals, triggers));
     let target = finished.get(&outline.target).map_or(StageId(0), |(id, _)| *id);
     if let Some(stage) = stages.get_mut(target.0) {
-        finish_result(stage, request);
+        finish_result(stage, &request);
     }
-    Ok(Lowered::Plan { plan: Plan { stages, target, source_date: None }, warnings })
+    Ok(Lowered::Plan { plan: Plan { stages, target, source_date: date }, warnings })
 }
 
 /// Applies what is asked of the result alone: labels, and the platform of a build for another one.
@@ -105,34 +121,25 @@ fn finish_result(stage: &mut zoea_model::Stage, request: &Request) {
 }
 
 impl Progress {
-    fn add(
-        &mut self,
-        shared: &Shared<'_>,
-        index: usize,
-        stage: &OutlineStage<'_>,
-        triggers: &[Instruction],
-    ) -> Result<(), DockerfileError> {
-        let span = stage.block.from.heading.span;
-        let (base, mut state) = match &stage.base {
-            Origin::Scratch => (Base::Scratch, StageState::scratch(&stage.platform)),
-            Origin::Image(request) => {
-                let known = known_image(shared, request)?;
-                (Base::Image(pin(request, known)), StageState::image(&known.config))
-            }
-            Origin::Stage(origin) => {
-                let (id, state) = self.finished_stage(shared, *origin, span)?;
-                (Base::Stage(*id), state.child())
-            }
-        };
+    fn add(&mut self, shared: &Shared<'_>, index: usize, stage: &OutlineStage<'_>, triggers: &[Instruction]) {
+        if self.complaints.is_final() {
+            return;
+        }
+        let begun = self.begin(shared, stage);
+        let Some((base, mut state)) = self.complaints.keep(begun) else { return };
         self.warnings.extend(stage::platform_warning(stage));
-        stage::check_platform(&stage.platform, span)?;
-        shared.budget.spend(state.size(), span)?;
+        let span = stage.block.from.heading.span;
         for trigger in triggers {
             let text = trigger.text.trim_start_matches("ONBUILD ");
-            self.apply(shared, &mut state, trigger).map_err(|error| error.in_trigger(text, span))?;
+            let applied = self.apply(shared, &mut state, trigger);
+            self.note(&mut state, trigger, applied.map_err(|error| error.in_trigger(text, span)));
         }
-        for instruction in &stage.block.instructions {
-            self.apply(shared, &mut state, instruction)?;
+        for instruction in stage.instructions() {
+            if self.complaints.is_final() {
+                return;
+            }
+            let applied = self.apply(shared, &mut state, instruction);
+            self.note(&mut state, instruction, applied);
         }
         let id = StageId(self.stages.len());
         self.stages.push(zoea_model::Stage {
@@ -144,16 +151,73 @@ impl Progress {
         });
         state.triggers = triggers.to_vec();
         self.finished.insert(index, (id, state));
-        Ok(())
     }
 
-    /// Returns where the files of `COPY --from` come from.
-    fn copy_source(&self, shared: &Shared<'_>, from: Option<&Word>) -> Result<CopySource, DockerfileError> {
-        let Some(from) = from else { return Ok(CopySource::Context(ContextName::Main)) };
-        Ok(match shared.outline.source(from)? {
-            Origin::Scratch => return Err(Problem::FromScratch.at(from.span)),
-            Origin::Stage(index) => CopySource::Stage(self.finished_stage(shared, index, from.span)?.0),
-            Origin::Image(request) => CopySource::Image(pin(&request, known_image(shared, &request)?)),
+    /// Returns what a stage starts from, and its state before its first instruction.
+    fn begin(
+        &self,
+        shared: &Shared<'_>,
+        stage: &OutlineStage<'_>,
+    ) -> Result<(Base, StageState), DockerfileError> {
+        let span = stage.block.from.heading.span;
+        stage::check_platform(&stage.platform, span)?;
+        let (base, state) = match &stage.base {
+            Origin::Scratch => (Base::Scratch, StageState::scratch(&stage.platform)),
+            Origin::Unknown => (Base::Scratch, StageState::unknown(&stage.platform)),
+            Origin::Context(name) => {
+                let state = match stage.content {
+                    Content::Instructions => StageState::scratch(&stage.platform),
+                    Content::Context => StageState::files(&stage.platform),
+                };
+                (Base::Context(name.clone()), state)
+            }
+            Origin::Image(request) => match shared.known.images.get(&request.key()) {
+                Some(known) => {
+                    let state = match stage.content {
+                        Content::Instructions => StageState::image(&known.config).with_path(),
+                        Content::Context => StageState::image(&known.config),
+                    };
+                    (Base::Image(pin(request, known)), state)
+                }
+                // What can be said of the instructions is said before the image is asked for.
+                None => (Base::Scratch, StageState::unknown(&stage.platform)),
+            },
+            Origin::Stage(origin) => match self.finished.get(origin) {
+                Some((id, state)) => (Base::Stage(*id), state.child()),
+                None => (Base::Scratch, StageState::unknown(&stage.platform)),
+            },
+        };
+        shared.budget.spend(state.size(), span)?;
+        Ok((base, state))
+    }
+
+    /// Keeps the error of an instruction, unless it may come of another one.
+    fn note(
+        &mut self,
+        state: &mut StageState,
+        instruction: &Instruction,
+        applied: Result<(), DockerfileError>,
+    ) {
+        match applied {
+            Ok(()) => {}
+            Err(error) if state.is_news(instruction) => self.complaints.push(error),
+            Err(error) => self.complaints.leave_out(error),
+        }
+    }
+
+    /// Returns where files are read from.
+    fn copy_source(&self, shared: &Shared<'_>, reading: Reading<'_>) -> Result<Source, DockerfileError> {
+        Ok(match shared.outline.source(reading)? {
+            Origin::Scratch => Source::Nothing,
+            Origin::Stage(index) => {
+                Source::Files(CopySource::Stage(self.finished_stage(shared, index, reading.span)?))
+            }
+            Origin::Image(request) => {
+                let known = known_image(shared, &request)?;
+                Source::Files(CopySource::Image(pin(&request, known)))
+            }
+            Origin::Context(name) => Source::Files(CopySource::Context(name)),
+            Origin::Unknown => Source::Nothing,
         })
     }
 
@@ -162,11 +226,25 @@ impl Progress {
         shared: &Shared<'_>,
         index: usize,
         span: SourceSpan,
-    ) -> Result<&(StageId, StageState), DockerfileError> {
-        self.finished.get(&index).ok_or_else(|| {
-            let name = shared.outline.stages.get(index).map(|stage| stage.name.clone()).unwrap_or_default();
-            Problem::ForwardReference { name }.at(span)
-        })
+    ) -> Result<StageId, DockerfileError> {
+        // That it stands too late is said where the stages are ordered, and why else it is missing where it stands.
+        let missing = || Problem::ImageNotKnown { name: shared.outline.name_of(index) }.at(span);
+        self.finished.get(&index).map(|(id, _)| *id).ok_or_else(missing)
+    }
+}
+
+/// Where files are read from.
+enum Source {
+    /// The empty image.
+    Nothing,
+    /// Anything else.
+    Files(CopySource),
+}
+
+impl Source {
+    /// The build context.
+    fn main() -> CopySource {
+        CopySource::Context(ContextName::Main)
     }
 }
 

@@ -1,23 +1,23 @@
-//! The stages of a file: what each starts from and reads, and which are needed.
+//! The stages of a file: what each starts from, and what a name means.
 //!
-//! Owns the meaning of stage names and indices. Must not apply instructions. A stage only reads stages before it.
+//! Owns the meaning of stage names and indices, and where named contexts take their place. Must not apply
+//! instructions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use zoea_model::{Platform, SourceSpan};
+use zoea_model::{ContextName, Platform, SourceSpan};
 
-use crate::ast::{Command, Dockerfile, From, Instruction, StageBlock, Word};
+use crate::ast::{Command, Dockerfile, From, Instruction, MountFlag, StageBlock, StageName, Word};
 use crate::budget::Budget;
 use crate::build_arguments::expand_word;
+use crate::circle::{self, Edge};
+use crate::complaints::Complaints;
+use crate::contexts::Contexts;
 use crate::directives::Escape;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
-use crate::onbuild;
-use crate::request::{ImageRequest, Known, Request};
+use crate::request::{ImageRequest, Request};
 use crate::suggest::closest;
-
-/// The most triggers that a build runs: stages times triggers could otherwise be any number.
-const MOST_TRIGGERS: usize = 10_000;
 
 /// What a stage starts from, or what files are copied from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,19 @@ pub(crate) enum Origin {
     Stage(usize),
     /// An image.
     Image(ImageRequest),
+    /// The files of a build context.
+    Context(ContextName),
+    /// Something that could not be made out; that is said already.
+    Unknown,
+}
+
+/// What a stage consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// What its instructions make of its base.
+    Instructions,
+    /// A named context, which is its base as it is.
+    Context,
 }
 
 /// One stage with its names resolved.
@@ -41,6 +54,28 @@ pub(crate) struct OutlineStage<'a> {
     pub(crate) base: Origin,
     /// What it is built for.
     pub(crate) platform: Platform,
+    /// What it consists of.
+    pub(crate) content: Content,
+}
+
+/// Who names a place that files are read from: not everybody may use every name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// `COPY --from`: also by index.
+    Copy,
+    /// `RUN --mount=from=`.
+    Mount,
+}
+
+/// One `--from` or `from=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading<'a> {
+    /// The name as written.
+    pub(crate) name: &'a str,
+    /// Its place.
+    pub(crate) span: SourceSpan,
+    /// Who says it.
+    pub(crate) reader: Reader,
 }
 
 /// All stages of a file.
@@ -51,23 +86,8 @@ pub(crate) struct Outline<'a> {
     /// The index of the wanted stage.
     pub(crate) target: usize,
     names: BTreeMap<&'a str, usize>,
+    contexts: Contexts,
     platform: Platform,
-}
-
-/// One stage reads another.
-#[derive(Debug, Clone, Copy)]
-struct Edge {
-    to: usize,
-    span: SourceSpan,
-}
-
-/// The part of an outline that the target needs.
-#[derive(Debug, Default)]
-pub(crate) struct Reached {
-    /// The needed stages by index, with the triggers that each runs first.
-    pub(crate) stages: BTreeMap<usize, Vec<Instruction>>,
-    /// The images that are not known yet, each once, in the order of the file.
-    pub(crate) needs: Vec<ImageRequest>,
 }
 
 impl<'a> Outline<'a> {
@@ -77,55 +97,93 @@ impl<'a> Outline<'a> {
         request: &Request,
         globals: &Environment,
         budget: &Budget,
-    ) -> Result<Self, DockerfileError> {
+        errors: &mut Complaints,
+    ) -> Self {
         let mut outline = Self {
             stages: Vec::new(),
             target: 0,
             names: BTreeMap::new(),
+            contexts: Contexts::new(request),
             platform: request.platform.clone(),
         };
         for (index, block) in dockerfile.stages.iter().enumerate() {
             let from = &block.from;
             let expand = |word: &Word| expand_word(word, dockerfile.directives.escape, globals, budget);
-            let platform = from.platform.as_ref().map(expand).transpose()?;
-            let (base, platform) = outline.base(from, expand(&from.image)?, platform)?;
-            let name = block.from.name.as_ref();
-            outline.stages.push(OutlineStage {
+            let stage = outline.stage(block, index, expand);
+            let stage = errors.keep(stage).unwrap_or_else(|| OutlineStage {
                 block,
-                name: name.map_or_else(|| index.to_string(), |name| name.text.clone()),
-                base,
-                platform,
+                name: name_of(from, index),
+                base: Origin::Unknown,
+                platform: outline.platform.clone(),
+                content: Content::Instructions,
             });
-            outline.names.extend(name.map(|name| (name.text.as_str(), index)));
+            outline.stages.push(stage);
+            outline.names.extend(from.name.as_ref().map(|name| (name.text.as_str(), index)));
         }
-        outline.check_circles()?;
-        outline.target = outline.find_target(request)?;
-        Ok(outline)
+        outline.check_circles(errors);
+        match outline.find_target(request) {
+            Ok(target) => outline.target = target,
+            Err(error) => {
+                outline.target = outline.stages.len().saturating_sub(1);
+                errors.push(error);
+            }
+        }
+        outline
     }
 
-    /// Returns what a `FROM` starts from and for which platform; `name` and `asked` are its words, expanded.
-    fn base(
+    fn stage(
         &self,
-        from: &From,
-        name: String,
-        asked: Option<String>,
-    ) -> Result<(Origin, Platform), DockerfileError> {
+        block: &'a StageBlock,
+        index: usize,
+        expand: impl Fn(&Word) -> Result<String, DockerfileError>,
+    ) -> Result<OutlineStage<'a>, DockerfileError> {
+        let from = &block.from;
+        let name = expand(&from.image)?;
         if name.is_empty() {
             return Err(Problem::BlankImage { word: from.image.text.clone() }.at(from.image.span));
         }
-        let span = from.platform.as_ref().map_or(from.heading.span, |word| word.span);
-        let parse = |text: String| text.parse().map_err(|cause| Problem::Platform { text, cause }.at(span));
-        let asked: Option<Platform> = asked.map(parse).transpose()?;
-        if let Some(index) = self.names.get(name.to_lowercase().as_str()) {
+        let asked = match &from.platform {
+            Some(word) => {
+                let text = expand(word)?;
+                Some(text.parse().map_err(|cause| Problem::Platform { text, cause }.at(word.span))?)
+            }
+            None => None,
+        };
+        let span = from.image.span;
+        let wanted: Platform = asked.unwrap_or_else(|| self.platform.clone());
+        let replacing = |name: &StageName| self.contexts.find_stage(&name.text, &wanted, span);
+        let (base, platform, content) = match from.name.as_ref().and_then(replacing) {
+            Some(context) => (context, wanted, Content::Context),
+            None => {
+                let (base, platform) = self.base(name, wanted, span)?;
+                (base, platform, Content::Instructions)
+            }
+        };
+        Ok(OutlineStage { block, name: name_of(from, index), base, platform, content })
+    }
+
+    /// Returns what a `FROM` starts from and for which platform, of which `wanted` is asked for.
+    fn base(
+        &self,
+        name: String,
+        wanted: Platform,
+        span: SourceSpan,
+    ) -> Result<(Origin, Platform), DockerfileError> {
+        if let Some(index) = self.names.get(name.as_str()) {
             let inherited = self.stages.get(*index).map(|stage| stage.platform.clone());
             return Ok((Origin::Stage(*index), inherited.unwrap_or_else(|| self.platform.clone())));
         }
         if name == "scratch" {
             return Ok((Origin::Scratch, self.platform.clone()));
         }
-        let platform = asked.unwrap_or_else(|| self.platform.clone());
-        let request = ImageRequest { name, platform: platform.clone(), span: from.image.span };
-        Ok((Origin::Image(request), platform))
+        if let Some(context) = self.contexts.find(&name, &wanted, span) {
+            return Ok((context, wanted));
+        }
+        if self.names.contains_key(name.to_lowercase().as_str()) {
+            return Err(Problem::BaseCase { name }.at(span));
+        }
+        let request = ImageRequest { name, platform: wanted.clone(), span };
+        Ok((Origin::Image(request), wanted))
     }
 
     fn find_target(&self, request: &Request) -> Result<usize, DockerfileError> {
@@ -135,143 +193,118 @@ impl<'a> Outline<'a> {
         let by_index = || target.parse().ok().filter(|index| *index <= last);
         by_name.or_else(by_index).ok_or_else(|| {
             let closest = closest(target, self.names.keys().copied());
-            Problem::UnknownTarget { name: target.clone(), closest }.nowhere()
+            let stages = self.stages.iter().map(|stage| stage.name.clone()).collect();
+            Problem::UnknownTarget { name: target.clone(), closest, stages }.nowhere()
         })
     }
 
-    /// Returns what a `--from` means.
-    pub(crate) fn source(&self, from: &Word) -> Result<Origin, DockerfileError> {
-        let invalid = |problem: Problem| Err(problem.at(from.span));
-        let plain = crate::words::expand(&from.text, Escape::Backslash, &Environment::default());
-        if plain.map(|plain| plain.result).as_ref() != Ok(&from.text) {
-            return invalid(Problem::FromVariable { word: from.text.clone() });
+    /// Returns what a `--from` or `from=` means.
+    pub(crate) fn source(&self, reading: Reading<'_>) -> Result<Origin, DockerfileError> {
+        let Reading { name, span, reader } = reading;
+        if let Reader::Copy = reader
+            && let Some(index) = self.copy_index(name, span)?
+        {
+            return Ok(self.stage_origin(index));
         }
-        if !from.text.is_empty() && from.text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return match from.text.parse() {
-                Ok(index) if index < self.stages.len() => Ok(Origin::Stage(index)),
-                Ok(_) | Err(_) => {
-                    invalid(Problem::StageIndex { index: from.text.clone(), count: self.stages.len() })
-                }
+        if let Some(index) = self.names.get(name.to_lowercase().as_str()) {
+            return Ok(self.stage_origin(*index));
+        }
+        if name == "scratch" {
+            return match reader {
+                Reader::Copy => Err(Problem::FromScratch.at(span)),
+                Reader::Mount => Ok(Origin::Scratch),
             };
         }
-        if let Some(index) = self.names.get(from.text.to_lowercase().as_str()) {
-            return Ok(Origin::Stage(*index));
+        if let Some(context) = self.contexts.find(name, &self.platform, span) {
+            return Ok(context);
         }
-        if from.text == "scratch" {
-            return invalid(Problem::FromScratch);
+        Ok(Origin::Image(ImageRequest { name: name.to_owned(), platform: self.platform.clone(), span }))
+    }
+
+    /// Reads the index of a stage, and refuses what `--from` cannot be.
+    fn copy_index(&self, name: &str, span: SourceSpan) -> Result<Option<usize>, DockerfileError> {
+        let plain = crate::words::expand(name, Escape::Backslash, &Environment::default());
+        if !plain.is_ok_and(|plain| plain.result == name) {
+            return Err(Problem::FromVariable { word: name.to_owned() }.at(span));
         }
-        let (name, platform) = (from.text.clone(), self.platform.clone());
-        Ok(Origin::Image(ImageRequest { name, platform, span: from.span }))
+        let digits = name.strip_prefix(['+', '-']).unwrap_or(name);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(None);
+        }
+        match name.parse::<usize>() {
+            Ok(index) if index < self.stages.len() => Ok(Some(index)),
+            Ok(_) | Err(_) => {
+                Err(Problem::StageIndex { index: name.to_owned(), count: self.stages.len() }.at(span))
+            }
+        }
+    }
+
+    /// Returns where the files of a stage are: of a replaced one, in its context, which needs no stage.
+    fn stage_origin(&self, index: usize) -> Origin {
+        match self.stages.get(index) {
+            Some(OutlineStage { content: Content::Context, base, .. }) => base.clone(),
+            Some(_) | None => Origin::Stage(index),
+        }
     }
 
     /// Refuses stages that read each other or themselves, needed or not.
-    fn check_circles(&self) -> Result<(), DockerfileError> {
+    fn check_circles(&self, errors: &mut Complaints) {
         let mut edges: Vec<Vec<Edge>> = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             let mut own = Vec::new();
             if let Origin::Stage(to) = stage.base {
                 own.push(Edge { to, span: stage.block.from.image.span });
             }
-            for from in sources(&stage.block.instructions) {
-                if let Origin::Stage(to) = self.source(from)? {
-                    own.push(Edge { to, span: from.span });
+            for reading in stage.readings() {
+                match errors.keep(self.source(reading)) {
+                    Some(Origin::Stage(to)) => own.push(Edge { to, span: reading.span }),
+                    Some(Origin::Scratch | Origin::Image(_) | Origin::Context(_) | Origin::Unknown)
+                    | None => {}
                 }
             }
             edges.push(own);
         }
-        match circle(&edges) {
-            None => Ok(()),
-            Some(Edge { to, span }) => Err(Problem::CircularReference { name: self.name_of(to) }.at(span)),
+        if let Some(Edge { to, span }) = circle::find(&edges) {
+            errors.push(Problem::CircularReference { name: self.name_of(to) }.at(span));
         }
     }
 
-    fn name_of(&self, index: usize) -> String {
+    /// Returns the name of a stage.
+    pub(crate) fn name_of(&self, index: usize) -> String {
         self.stages.get(index).map_or_else(String::new, |stage| stage.name.clone())
-    }
-
-    /// Finds what the target needs, as far as the known images tell.
-    pub(crate) fn reach(&self, known: &Known) -> Result<Reached, DockerfileError> {
-        let mut reached = Reached::default();
-        let mut open = vec![self.target];
-        let mut count = 0;
-        while let Some(index) = open.pop() {
-            let Some(stage) = self.stages.get(index) else { continue };
-            if reached.stages.contains_key(&index) {
-                continue;
-            }
-            let triggers = self.triggers(stage, known)?;
-            count += triggers.len();
-            if count > MOST_TRIGGERS {
-                return Err(Problem::TooManyTriggers { limit: MOST_TRIGGERS }.at(stage
-                    .block
-                    .from
-                    .heading
-                    .span));
-            }
-            for from in sources(triggers.iter().chain(&stage.block.instructions)) {
-                match self.source(from)? {
-                    Origin::Stage(other) if other >= index => {
-                        let name = self.name_of(other);
-                        return Err(Problem::ForwardReference { name }.at(from.span));
-                    }
-                    Origin::Stage(other) => open.push(other),
-                    Origin::Scratch | Origin::Image(_) => {}
-                }
-            }
-            if let Origin::Stage(base) = stage.base {
-                open.push(base);
-            }
-            reached.stages.insert(index, triggers);
-        }
-        reached.needs = self.needs(&reached, known)?;
-        Ok(reached)
-    }
-
-    fn triggers(&self, stage: &OutlineStage<'_>, known: &Known) -> Result<Vec<Instruction>, DockerfileError> {
-        let span = stage.block.from.heading.span;
-        match &stage.base {
-            Origin::Scratch => Ok(Vec::new()),
-            Origin::Stage(base) => {
-                let base = self.stages.get(*base).into_iter();
-                onbuild::read(base.flat_map(|base| onbuild::set_by(base.block)), span)
-            }
-            Origin::Image(request) => {
-                let texts = known
-                    .images
-                    .get(&request.key())
-                    .into_iter()
-                    .flat_map(|image| &image.config.config.on_build);
-                onbuild::read(texts.map(String::as_str), span)
-            }
-        }
-    }
-
-    fn needs(&self, reached: &Reached, known: &Known) -> Result<Vec<ImageRequest>, DockerfileError> {
-        let mut needs = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut add = |origin: Origin| {
-            if let Origin::Image(request) = origin
-                && !known.images.contains_key(&request.key())
-                && seen.insert(request.key())
-            {
-                needs.push(request);
-            }
-        };
-        for (index, triggers) in &reached.stages {
-            let Some(stage) = self.stages.get(*index) else { continue };
-            add(stage.base.clone());
-            for from in sources(triggers.iter().chain(&stage.block.instructions)) {
-                add(self.source(from)?);
-            }
-        }
-        Ok(needs)
     }
 }
 
-/// Returns the `--from` words of instructions.
-fn sources<'a>(instructions: impl IntoIterator<Item = &'a Instruction>) -> impl Iterator<Item = &'a Word> {
-    instructions.into_iter().filter_map(|instruction| match &instruction.command {
-        Command::Copy(copy) => copy.flags.from.as_ref(),
+impl<'a> OutlineStage<'a> {
+    /// Returns the instructions that are applied.
+    pub(crate) fn instructions(&self) -> &'a [Instruction] {
+        match self.content {
+            Content::Instructions => &self.block.instructions,
+            Content::Context => &[],
+        }
+    }
+
+    /// Returns what its own instructions read.
+    pub(crate) fn readings(&self) -> impl Iterator<Item = Reading<'a>> {
+        self.instructions().iter().flat_map(readings)
+    }
+}
+
+fn name_of(from: &From, index: usize) -> String {
+    from.name.as_ref().map_or_else(|| index.to_string(), |name| name.text.clone())
+}
+
+/// Returns what an instruction reads files from.
+pub(crate) fn readings(instruction: &Instruction) -> Vec<Reading<'_>> {
+    match &instruction.command {
+        Command::Copy(copy) => {
+            let from = copy.flags.from.iter();
+            from.map(|word| Reading { name: &word.text, span: word.span, reader: Reader::Copy }).collect()
+        }
+        Command::Run(run) => {
+            let from = run.mounts.iter().filter_map(MountFlag::from);
+            from.map(|(name, span)| Reading { name, span, reader: Reader::Mount }).collect()
+        }
         Command::Arg(_)
         | Command::Cmd(_)
         | Command::Entrypoint(_)
@@ -281,150 +314,10 @@ fn sources<'a>(instructions: impl IntoIterator<Item = &'a Instruction>) -> impl 
         | Command::Label(_)
         | Command::Maintainer(_)
         | Command::OnBuild(_)
-        | Command::Run(_)
         | Command::Shell(_)
         | Command::StopSignal(_)
         | Command::User(_)
         | Command::Volume(_)
-        | Command::Workdir(_) => None,
-    })
-}
-
-/// Finds an edge that closes a circle and leads forward or to its own stage; every circle has one.
-///
-/// Takes stages away that read nothing that is left, until none can be taken (Kahn's algorithm). From any that is
-/// left, following what it reads must come back to a stage that was passed.
-fn circle(edges: &[Vec<Edge>]) -> Option<Edge> {
-    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
-    let mut open_reads: Vec<usize> = edges.iter().map(Vec::len).collect();
-    for (index, own) in edges.iter().enumerate() {
-        for edge in own {
-            readers.get_mut(edge.to)?.push(index);
-        }
-    }
-    let is_free = |(index, count): (usize, &usize)| (*count == 0).then_some(index);
-    let mut free: Vec<usize> = open_reads.iter().enumerate().filter_map(is_free).collect();
-    while let Some(index) = free.pop() {
-        for reader in readers.get(index)? {
-            let count = open_reads.get_mut(*reader)?;
-            *count -= 1;
-            if *count == 0 {
-                free.push(*reader);
-            }
-        }
-    }
-    let is_left = |index: usize| open_reads.get(index).is_some_and(|count| *count > 0);
-    let mut position = (0..edges.len()).find(|index| is_left(*index))?;
-    let mut path: Vec<(usize, Edge)> = Vec::new();
-    let mut passed = BTreeMap::new();
-    while passed.insert(position, path.len()).is_none() {
-        let edge = *edges.get(position)?.iter().find(|edge| is_left(edge.to))?;
-        path.push((position, edge));
-        position = edge.to;
-    }
-    let start = path.iter().position(|(index, _)| *index == position)?;
-    path.get(start..)?.iter().find(|(index, edge)| edge.to >= *index).map(|(_, edge)| *edge)
-}
-
-#[cfg(test)]
-mod tests {
-    use zoea_model::{Digest, ImageConfig};
-
-    use super::*;
-    use crate::parse;
-    use crate::request::KnownImage;
-
-    fn request(target: Option<&str>) -> Request {
-        Request {
-            target: target.map(str::to_owned),
-            build_args: BTreeMap::new(),
-            platform: "linux/amd64".parse().unwrap(),
-            build_platform: "linux/amd64".parse().unwrap(),
-            labels: BTreeMap::new(),
-            named_contexts: BTreeMap::new(),
-        }
-    }
-
-    /// Returns the needed stages and images.
-    fn reach(text: &str, target: Option<&str>, known: &Known) -> Result<(Vec<usize>, Vec<String>), String> {
-        let file = parse(text.as_bytes()).unwrap();
-        let outline = Outline::new(&file, &request(target), &Environment::default(), &Budget::default());
-        let reached = outline.and_then(|outline| outline.reach(known)).map_err(|error| error.to_string())?;
-        let needs = reached.needs.into_iter().map(|need| need.name).collect();
-        Ok((reached.stages.into_keys().collect(), needs))
-    }
-
-    #[test]
-    fn only_what_the_target_needs_is_reached() {
-        let text =
-            "FROM x AS a\nFROM y\nFROM A AS c\nCOPY --from=1 / /\nFROM z AS d\nCOPY --from=img:1 / /\n";
-        let none = Known::default();
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        assert_eq!(reach(text, None, &none).unwrap(), (vec![3], names(&["z", "img:1"])));
-        assert_eq!(reach(text, Some("C"), &none).unwrap(), (vec![0, 1, 2], names(&["x", "y"])));
-        assert_eq!(reach(text, Some("0"), &none).unwrap(), (vec![0], names(&["x"])));
-        assert!(reach(text, Some("4"), &none).is_err());
-        assert!(reach(text, Some("cc"), &none).unwrap_err().contains("no stage `cc`"));
-    }
-
-    #[test]
-    fn a_stage_may_bear_the_name_of_its_base() {
-        let known = Known::default();
-        assert_eq!(reach("FROM a AS a\nFROM a AS a\n", None, &known).unwrap().0, [0, 1]);
-    }
-
-    #[test]
-    fn triggers_of_images_need_stages_and_images() {
-        let text = "FROM x AS a\nFROM y\nFROM base\n";
-        let mut known = Known::default();
-        let platform: Platform = "linux/amd64".parse().unwrap();
-        assert_eq!(reach(text, None, &known).unwrap().0, [2]);
-        let mut config = ImageConfig::default();
-        config.config.on_build =
-            vec!["COPY --from=a / /".to_owned(), "COPY --from=other / /".to_owned(), "RUN x".to_owned()];
-        known.images.insert(("base".to_owned(), platform), KnownImage { digest: Digest::of(b""), config });
-        let (stages, needs) = reach(text, None, &known).unwrap();
-        assert_eq!((stages, needs), (vec![0, 2], vec!["x".to_owned(), "other".to_owned()]));
-    }
-
-    #[test]
-    fn circles_are_found_wherever_they_are() {
-        let known = Known::default();
-        for text in [
-            "FROM x AS a\nCOPY --from=a / /\n",
-            "FROM x AS a\nCOPY --from=0 / /\nFROM y",
-            "FROM x AS a\nCOPY --from=b / /\nFROM y AS b\nCOPY --from=a / /\nFROM z",
-            "FROM x AS a\nCOPY --from=b / /\nFROM a AS b\n",
-        ] {
-            assert!(reach(text, None, &known).unwrap_err().contains("circle"), "{text}");
-        }
-        let forward = "FROM x AS a\nCOPY --from=b / /\nFROM y AS b\nFROM a\n";
-        assert!(reach(forward, None, &known).unwrap_err().contains("before it is defined"));
-        assert!(reach(forward, Some("b"), &known).is_ok());
-    }
-
-    #[test]
-    fn many_stages_are_no_trouble() {
-        use std::fmt::Write as _;
-        let mut text = String::from("FROM x AS s0\n");
-        for index in 1..20_000 {
-            writeln!(text, "FROM s{} AS s{index}\nCOPY --from={} / /", index - 1, index / 2).unwrap();
-        }
-        assert_eq!(reach(&text, None, &Known::default()).unwrap().0.len(), 20_000);
-    }
-
-    #[test]
-    fn what_from_cannot_be_is_refused() {
-        let known = Known::default();
-        for (from, message) in [
-            ("$a", "variables"),
-            ("a\\\\b", "variables"),
-            ("1", "index 1"),
-            ("99999999999999999999", "index"),
-            ("scratch", "nothing to copy"),
-        ] {
-            let error = reach(&format!("FROM x\nCOPY --from={from} / /"), None, &known).unwrap_err();
-            assert!(error.contains(message), "{from}: {error}");
-        }
+        | Command::Workdir(_) => Vec::new(),
     }
 }

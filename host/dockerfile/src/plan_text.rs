@@ -6,8 +6,10 @@
 use std::fmt::{self, Write as _};
 
 use zoea_model::{
-    AddArchive, Base, ContextName, CopyItem, CopySource, CopyStep, ImageConfig, InlineFile, Network,
-    Operation, PinnedImage, Plan, RunStep, RuntimeConfig, Stage, StageId, Step, WorkdirStep,
+    Access, AddArchive, Base, CacheMount, ContextName, CopyItem, CopySource, CopyStep, GitDirectory,
+    GitSource, GitTimes, HttpSource, ImageConfig, InlineFile, Linking, Mount, Network, Operation,
+    PinnedImage, Plan, Presence, RunStep, RuntimeConfig, Security, Sharing, Stage, StageId, Step, Submodules,
+    WorkdirStep,
 };
 
 use crate::build_arguments::is_proxy_variable;
@@ -28,7 +30,11 @@ fn write_plan(out: &mut String, plan: &Plan) -> fmt::Result {
         writeln!(out, "stage {index} {:?} {}", stage.name, stage.platform)?;
         write_stage(out, stage)?;
     }
-    writeln!(out, "target {}", plan.target.0)
+    writeln!(out, "target {}", plan.target.0)?;
+    match plan.source_date {
+        Some(date) => writeln!(out, "date {date}"),
+        None => Ok(()),
+    }
 }
 
 fn write_stage(out: &mut String, stage: &Stage) -> fmt::Result {
@@ -71,12 +77,7 @@ fn write_step(out: &mut String, step: &Step) -> fmt::Result {
 }
 
 fn write_copy(out: &mut String, copy: &CopyStep) -> fmt::Result {
-    let from = match &copy.from {
-        CopySource::Context(name) => context_text(name),
-        CopySource::Stage(StageId(id)) => format!("stage {id}"),
-        CopySource::Image(image) => image_text(image),
-    };
-    writeln!(out, "    copy from {from}")?;
+    writeln!(out, "    copy from {}", source_text(&copy.from))?;
     for item in &copy.items {
         write_item(out, item)?;
     }
@@ -88,9 +89,28 @@ fn write_copy(out: &mut String, copy: &CopyStep) -> fmt::Result {
     if let Some(mode) = &copy.mode {
         writeln!(out, "      mode {mode}")?;
     }
+    for pattern in &copy.excludes {
+        writeln!(out, "      exclude {pattern:?}")?;
+    }
+    match copy.linking {
+        Linking::Tree => {}
+        Linking::Independent => writeln!(out, "      link")?,
+    }
     match copy.archives {
+        AddArchive::Keep => {}
+        AddArchive::Unpack => writeln!(out, "      unpack archives")?,
+    }
+    match copy.remote_archives {
         AddArchive::Keep => Ok(()),
-        AddArchive::Unpack => writeln!(out, "      unpack archives"),
+        AddArchive::Unpack => writeln!(out, "      unpack fetched archives"),
+    }
+}
+
+fn source_text(from: &CopySource) -> String {
+    match from {
+        CopySource::Context(name) => context_text(name),
+        CopySource::Stage(StageId(id)) => format!("stage {id}"),
+        CopySource::Image(image) => image_text(image),
     }
 }
 
@@ -98,11 +118,46 @@ fn write_item(out: &mut String, item: &CopyItem) -> fmt::Result {
     match item {
         CopyItem::Pattern(pattern) => writeln!(out, "      source {pattern:?}"),
         CopyItem::Below { root, pattern } => writeln!(out, "      source {pattern:?} below {root:?}"),
-        CopyItem::Inline(InlineFile { name, content }) => {
-            writeln!(out, "      file {name:?} {:?}", String::from_utf8_lossy(content))
+        CopyItem::Inline(file) => write_inline(out, "file", file),
+        CopyItem::Http(source) => write_http(out, source),
+        CopyItem::Git(source) => write_git(out, source),
+    }
+}
+
+fn write_inline(out: &mut String, what: &str, file: &InlineFile) -> fmt::Result {
+    let InlineFile { name, content } = file;
+    writeln!(out, "      {what} {name:?} {:?}", String::from_utf8_lossy(content))
+}
+
+fn write_http(out: &mut String, source: &HttpSource) -> fmt::Result {
+    write!(out, "      fetch {:?} as {:?}", source.url.to_string(), source.file_name)?;
+    match &source.checksum {
+        Some(checksum) => writeln!(out, " {checksum}"),
+        None => writeln!(out),
+    }
+}
+
+fn write_git(out: &mut String, source: &GitSource) -> fmt::Result {
+    write!(out, "      fetch repository {:?}", source.remote.to_string())?;
+    for (name, value) in [("reference", &source.reference), ("commit", &source.checksum)] {
+        if let Some(value) = value {
+            write!(out, " {name} {value:?}")?;
         }
-        CopyItem::Http(source) => writeln!(out, "      fetch {}", source.url),
-        CopyItem::Git(source) => writeln!(out, "      fetch {source}"),
+    }
+    if !source.subdirectory.is_root() {
+        write!(out, " directory {:?}", source.subdirectory.to_string())?;
+    }
+    match source.git_directory {
+        GitDirectory::Drop => {}
+        GitDirectory::Keep => write!(out, ", keep .git")?,
+    }
+    match source.submodules {
+        Submodules::Fetch => {}
+        Submodules::Skip => write!(out, ", no submodules")?,
+    }
+    match source.times {
+        GitTimes::Checkout => writeln!(out),
+        GitTimes::Commit => writeln!(out, ", times of the commit"),
     }
 }
 
@@ -115,10 +170,82 @@ fn write_run(out: &mut String, run: &RunStep) -> fmt::Result {
         Network::None => writeln!(out, "      network none")?,
         Network::Host => writeln!(out, "      network host")?,
     }
+    match run.security {
+        Security::Sandbox => {}
+        Security::Insecure => writeln!(out, "      security insecure")?,
+    }
+    for mount in &run.mounts {
+        write_mount(out, mount)?;
+    }
+    for script in &run.scripts {
+        write_inline(out, "script", script)?;
+    }
     for (name, value) in run.environment.iter().filter(|(name, _)| !is_proxy_variable(name)) {
         writeln!(out, "      env {name:?} {value:?}")?;
     }
     Ok(())
+}
+
+fn write_mount(out: &mut String, mount: &Mount) -> fmt::Result {
+    let access = |access| match access {
+        Access::ReadOnly => "",
+        Access::ReadWrite => " writable",
+    };
+    let required = |presence| match presence {
+        Presence::Optional => "",
+        Presence::Required => " required",
+    };
+    match mount {
+        Mount::Bind(bind) => {
+            let (target, from) = (bind.target.to_string(), source_text(&bind.from));
+            let source = bind.source.to_string();
+            writeln!(out, "      mount {target:?} bind {source:?} of {from}{}", access(bind.access))
+        }
+        Mount::Cache(cache) => write_cache(out, cache),
+        Mount::Tmpfs(tmpfs) => {
+            write!(out, "      mount {:?} tmpfs", tmpfs.target.to_string())?;
+            match tmpfs.size {
+                Some(size) => writeln!(out, " of {size} bytes"),
+                None => writeln!(out),
+            }
+        }
+        Mount::Secret(secret) => {
+            write!(out, "      secret {:?}", secret.id)?;
+            if let Some(target) = &secret.target {
+                let owner = format!("{}:{}", secret.uid, secret.gid);
+                write!(out, " file {:?} mode {} owner {owner}", target.to_string(), secret.mode)?;
+            }
+            if let Some(variable) = &secret.variable {
+                write!(out, " variable {variable:?}")?;
+            }
+            writeln!(out, "{}", required(secret.presence))
+        }
+        Mount::Ssh(ssh) => {
+            write!(out, "      ssh {:?}", ssh.id)?;
+            if let Some(target) = &ssh.target {
+                write!(out, " socket {:?}", target.to_string())?;
+            }
+            let owner = format!("{}:{}", ssh.uid, ssh.gid);
+            writeln!(out, " mode {} owner {owner}{}", ssh.mode, required(ssh.presence))
+        }
+    }
+}
+
+fn write_cache(out: &mut String, cache: &CacheMount) -> fmt::Result {
+    let sharing = match cache.sharing {
+        Sharing::Shared => "shared",
+        Sharing::Private => "private",
+        Sharing::Locked => "locked",
+    };
+    write!(out, "      mount {:?} cache {:?} {sharing}", cache.target.to_string(), cache.id)?;
+    write!(out, " mode {} owner {}:{}", cache.mode, cache.uid, cache.gid)?;
+    if let Some(from) = &cache.from {
+        write!(out, " beginning with {:?} of {}", cache.source.to_string(), source_text(from))?;
+    }
+    match cache.access {
+        Access::ReadWrite => writeln!(out),
+        Access::ReadOnly => writeln!(out, " read-only"),
+    }
 }
 
 fn write_config(out: &mut String, config: &ImageConfig) -> fmt::Result {

@@ -73,7 +73,6 @@ pub(crate) fn expand_words(
     read(word, Quotes::Remove, escape, environment, (Output::words(), Output::into_words))
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "here-documents are not lowered yet"))]
 /// Replaces the variables of a here-document: quotes are text, and the escape character is always the backslash.
 pub(crate) fn expand_document(text: &str, environment: &Environment) -> Result<Expansion<String>, WordError> {
     read(text, Quotes::Keep, Escape::Backslash, environment, (Output::default(), |output| output.text))

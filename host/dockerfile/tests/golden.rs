@@ -1,8 +1,9 @@
 //! Golden files: every folder below `tests/golden` holds a `Dockerfile`, perhaps `args`, in `ast.txt` its tree if it
-//! can be read, and in `plan.txt` what comes of it: the plan and its warnings, or the images that are needed, or the
-//! errors as the user sees them. Cases named `read-…` are about reading, and have no `plan.txt` if they can be read.
+//! can be read, and in `plan.txt` what comes of it: the plan and its warnings, or what is needed, or the errors as the
+//! user sees them. Where a plan comes of it, `config.json` holds the configuration of the result. Cases named `read-…`
+//! are about reading, and have no `plan.txt` if they can be read.
 //!
-//! `BLESS=1` rewrites `ast.txt` and `plan.txt`. `images.json` holds the configurations of the images that the cases know.
+//! `BLESS=1` rewrites all three. `images.json` holds the configurations of the images that the cases know.
 
 #[cfg(test)]
 mod golden {
@@ -10,10 +11,10 @@ mod golden {
     use std::path::{Path, PathBuf};
 
     use zoea_dockerfile::{
-        DockerfileErrors, ImageRequest, Known, KnownImage, Lowered, Request, ast_text, lower, parse,
-        plan_text, render,
+        DockerfileErrors, ImageRequest, Known, KnownDate, KnownImage, Lowered, NamedContext, Request,
+        ast_text, lower, parse, plan_json, plan_text, render,
     };
-    use zoea_model::{Digest, ImageConfig};
+    use zoea_model::{Digest, ImageConfig, Plan, SourceDate, Timestamp};
 
     type Images = BTreeMap<String, ImageConfig>;
 
@@ -48,8 +49,14 @@ mod golden {
         }
     }
 
+    /// What a case is given.
+    struct Given {
+        request: Request,
+        date: Option<KnownDate>,
+    }
+
     /// Reads lines of the form `--flag value`.
-    fn request(args: &str) -> Request {
+    fn given(args: &str) -> Given {
         let mut request = Request {
             target: None,
             build_args: BTreeMap::new(),
@@ -58,57 +65,92 @@ mod golden {
             labels: BTreeMap::new(),
             named_contexts: BTreeMap::new(),
         };
+        let mut date = None;
         for line in args.lines() {
             let (flag, value) = line.split_once(' ').unwrap();
             let pair =
                 || value.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).unwrap();
-            match flag {
-                "--target" => request.target = Some(value.to_owned()),
-                "--platform" => request.platform = value.parse().unwrap(),
-                "--build-arg" => request.build_args.extend([pair()]),
-                "--label" => request.labels.extend([pair()]),
-                other => panic!("unknown argument {other}"),
+            match (flag, value) {
+                ("--target", _) => request.target = Some(value.to_owned()),
+                ("--platform", _) => request.platform = value.parse().unwrap(),
+                ("--build-arg", _) => request.build_args.extend([pair()]),
+                ("--label", _) => request.labels.extend([pair()]),
+                ("--build-context", _) => {
+                    let kind = match pair().1.as_str() {
+                        "files" => NamedContext::Files,
+                        "image" => NamedContext::Image,
+                        other => panic!("unknown context {other}"),
+                    };
+                    request.named_contexts.insert(pair().0, kind);
+                }
+                ("--date", "none") => date = Some(KnownDate::None),
+                ("--date", seconds) => {
+                    let seconds = seconds.parse().unwrap();
+                    date = Some(KnownDate::At(Timestamp::from_seconds(seconds)));
+                }
+                (other, _) => panic!("unknown argument {other}"),
             }
         }
-        request
+        Given { request, date }
     }
 
-    fn answer(text: &[u8], request: &Request, images: &Images) -> Result<Lowered, DockerfileErrors> {
+    fn answer(text: &[u8], given: &Given, images: &Images) -> Result<Lowered, DockerfileErrors> {
         let dockerfile = parse(text)?;
         let mut known = Known::default();
         loop {
-            let lowered = lower(&dockerfile, request, &known)?;
+            let lowered = lower(&dockerfile, &given.request, &known)?;
             let Lowered::Needs(needs) = &lowered else { return Ok(lowered) };
-            let before = known.images.len();
+            let before = (known.images.len(), known.source_date);
+            if needs.source_date.is_some() {
+                known.source_date = given.date;
+            }
             for need in &needs.images {
                 if let Some(config) = images.get(&need.name) {
                     let digest = Digest::of(need.name.as_bytes());
                     known.images.insert(need.key(), KnownImage { digest, config: config.clone() });
                 }
             }
-            if known.images.len() == before {
+            if (known.images.len(), known.source_date) == before {
                 return Ok(lowered);
             }
         }
     }
 
-    fn outcome(text: &[u8], request: &Request, images: &Images) -> String {
-        match answer(text, request, images) {
-            Err(error) => format!("error\n{}", error.render("Dockerfile", text)),
-            Ok(Lowered::Needs(needs)) => needs
-                .images
-                .iter()
-                .map(|ImageRequest { name, platform, span }| {
+    fn date_text(date: &SourceDate) -> String {
+        match date {
+            SourceDate::Given(date) => date.to_string(),
+            SourceDate::Context(name) => format!("{name:?}"),
+            SourceDate::Remote(remote) => remote.to_string(),
+        }
+    }
+
+    /// Returns the texts of `plan.txt` and `config.json`.
+    fn outcome(text: &[u8], given: &Given, images: &Images) -> (Option<String>, Option<String>) {
+        match answer(text, given, images) {
+            Err(error) => (Some(format!("error\n{}", error.render("Dockerfile", text))), None),
+            Ok(Lowered::Needs(needs)) => {
+                let date =
+                    needs.source_date.iter().map(|date| format!("needs the date of {}\n", date_text(date)));
+                let images = needs.images.iter().map(|ImageRequest { name, platform, span }| {
                     format!("needs {name:?} {platform} at {}:{}\n", span.line, span.column)
-                })
-                .collect(),
+                });
+                (Some(date.chain(images).collect()), None)
+            }
             Ok(Lowered::Plan { plan, warnings }) => {
                 let warnings = warnings.iter().map(|warning| {
-                    render("Dockerfile", text, warning.span, &warning.message, warning.hint.as_deref())
+                    let hint = warning.hint.as_deref();
+                    let text = render("Dockerfile", text, warning.span, &warning.message, hint);
+                    format!("warning\n{text}")
                 });
-                plan_text(&plan) + &warnings.map(|warning| format!("warning\n{warning}")).collect::<String>()
+                assert!(plan_json(&plan).is_object());
+                (Some(plan_text(&plan) + &warnings.collect::<String>()), Some(config(&plan)))
             }
         }
+    }
+
+    fn config(plan: &Plan) -> String {
+        let config = &plan.stages[plan.target.0].config;
+        serde_json::to_string_pretty(config).unwrap() + "\n"
     }
 
     /// Compares a golden file, or its absence, and says how it differs.
@@ -142,9 +184,13 @@ mod golden {
             let text = read(&case.join("Dockerfile"));
             let tree = parse(&text).ok().map(|dockerfile| ast_text(&dockerfile));
             let reading_only = case.file_name().unwrap().to_str().unwrap().starts_with("read-");
-            let plan = (tree.is_none() || !reading_only).then(|| outcome(&text, &request(&args), &images));
+            let (plan, config) = match tree.is_none() || !reading_only {
+                true => outcome(&text, &given(&args), &images),
+                false => (None, None),
+            };
             failures.extend(compare(&case.join("ast.txt"), tree.as_deref()));
             failures.extend(compare(&case.join("plan.txt"), plan.as_deref()));
+            failures.extend(compare(&case.join("config.json"), config.as_deref()));
         }
         assert!(failures.is_empty(), "{}", failures.join("\n"));
     }

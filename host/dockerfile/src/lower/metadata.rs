@@ -11,7 +11,11 @@ use crate::ports;
 use crate::signal::is_signal;
 
 use super::Shared;
+use super::copy::normal;
 use super::stage::{CommandOrigin, StageState};
+
+/// Arguments that no word and no step sees (BuildKit, `nonEnvArgs`).
+const FOR_THE_BUILDER: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
 
 /// What one port costs of a plan's budget.
 const BYTES_PER_PORT: usize = 128;
@@ -66,10 +70,10 @@ impl StageState {
                 (None, Some(default)) => Some(self.expand(shared, default)?),
                 (None, None) => shared.globals.get(&name.text).map(str::to_owned),
             };
-            if let Some(value) = &value {
+            if let Some(value) = value.as_ref().filter(|_| !FOR_THE_BUILDER.contains(&name.text.as_str())) {
                 self.scope.set(&name.text, value);
             }
-            self.declared.set(&name.text, "");
+            self.declared.set(&name.text, value.as_deref().unwrap_or_default());
             shown.push((name.text.as_str(), value));
         }
         Ok(history::pairs("ARG", shown.iter().map(|(name, value)| (*name, value.as_deref()))))
@@ -184,7 +188,11 @@ impl StageState {
     ) -> Result<(Operation, String), DockerfileError> {
         let path = self.expand(shared, word)?;
         let place: TreePath = self.below_directory(&path).map_err(|problem| problem.at(word.span))?;
-        let directory = if path.starts_with('/') { path } else { place.to_string() };
+        let directory = match path.as_str() {
+            "" => self.directory().to_owned(),
+            absolute if absolute.starts_with('/') => path,
+            relative => normal(&format!("{}/{relative}", self.directory())),
+        };
         let created_by = format!("WORKDIR {directory}");
         self.config.config.working_dir = directory;
         let operation = match place.is_root() {

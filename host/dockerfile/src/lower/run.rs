@@ -1,45 +1,80 @@
 //! `RUN`: its command line, environment and history.
 
-use zoea_model::{CommandLine, RunStep, UserSpec};
+use zoea_model::{CommandLine, InlineFile, RunStep, UserSpec};
 
-use crate::ast::{Invocation, Run};
+use crate::ast::{Instruction, Invocation, Run};
+use crate::device;
 use crate::environment::Environment;
-use crate::error::Problem;
+use crate::error::{DockerfileError, Problem};
 use crate::history;
 
-use super::Shared;
+use super::document::{Text, text_of};
 use super::stage::StageState;
+use super::{Progress, Shared};
 
-impl StageState {
+/// Where scripts that a Dockerfile holds are.
+const SCRIPTS: &str = "/dev/pipes";
+
+impl Progress {
     /// Returns the step and its history text.
-    pub(super) fn run(&self, shared: &Shared<'_>, run: &Run) -> (Result<RunStep, Problem>, String) {
-        let words = self.command_words(&run.command);
-        let mut declared = Environment::default();
-        for (name, _) in self.declared.variables() {
-            declared.set(name, self.scope.get(name).unwrap_or_default());
-        }
-        let created_by = history::run(&words, &declared);
-        (self.run_step(shared, run, words), created_by)
-    }
-
-    fn run_step(&self, shared: &Shared<'_>, run: &Run, words: Vec<String>) -> Result<RunStep, Problem> {
+    pub(super) fn run(
+        &self,
+        shared: &Shared<'_>,
+        state: &StageState,
+        instruction: &Instruction,
+        run: &Run,
+    ) -> Result<(RunStep, String), DockerfileError> {
+        let span = instruction.heading.span;
+        let size = |document: &crate::ast::HereDocument| document.written.len() + document.content.len();
+        shared.budget.spend(run.documents.iter().map(size).sum(), span)?;
+        let (words, scripts) = state.run_words(run)?;
+        let created_by = history::run(&words, &state.declared_values());
         let mut words = words.into_iter();
         let needed = "a command";
-        let program = words.next().ok_or(Problem::Arguments { instruction: "RUN", needed })?;
-        let mut environment = self.scope.clone();
+        let program =
+            words.next().ok_or_else(|| Problem::Arguments { instruction: "RUN", needed }.at(span))?;
+        let mut environment = state.scope.clone();
         for (name, value) in &shared.proxies {
             environment.set(name, value);
         }
-        Ok(RunStep {
+        refuse_devices(run)?;
+        let step = RunStep {
             command: CommandLine { program, arguments: words.collect() },
             environment: environment.variables().to_vec(),
-            working_directory: self.below_directory(self.directory())?,
-            user: UserSpec::new(&self.config.config.user),
+            working_directory: state
+                .below_directory(state.directory())
+                .map_err(|problem| problem.at(span))?,
+            user: UserSpec::new(&state.config.config.user),
             network: run.network,
             security: run.security,
-            mounts: Vec::new(),
-            scripts: Vec::new(),
+            mounts: self.mounts(shared, state, &run.mounts)?,
+            scripts,
+        };
+        Ok((step, created_by))
+    }
+}
+
+impl StageState {
+    fn run_words(&self, run: &Run) -> Result<(Vec<String>, Vec<InlineFile>), DockerfileError> {
+        let Invocation::Shell(command) = &run.command else {
+            return Ok((self.command_words(&run.command), Vec::new()));
+        };
+        Ok(match text_of(command, run)? {
+            Text::Shell(text) => (self.command_words(&Invocation::Shell(text)), Vec::new()),
+            Text::Script(script) => {
+                let path = format!("{SCRIPTS}/{}", script.name);
+                (self.command_words(&Invocation::Shell(path)), vec![script])
+            }
         })
+    }
+
+    /// Returns the declared arguments with the values that a step sees.
+    fn declared_values(&self) -> Environment {
+        let mut values = Environment::default();
+        for (name, value) in self.declared.variables() {
+            values.set(name, self.scope.get(name).unwrap_or(value));
+        }
+        values
     }
 
     /// Returns a command with the shell in front of it where it is in shell form.
@@ -53,4 +88,11 @@ impl StageState {
             }
         }
     }
+}
+
+fn refuse_devices(run: &Run) -> Result<(), DockerfileError> {
+    run.devices.iter().try_for_each(device::check)?;
+    let Some(word) = run.devices.first() else { return Ok(()) };
+    let what = format!("The device `{}` in a `RUN` step", word.text);
+    Err(Problem::NotBuilt { what, instead: "run what needs it in a container of the image" }.at(word.span))
 }

@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
 use crate::outline::{Origin, OutlineStage};
 
+use super::copy::normal;
 use super::{Progress, Shared};
 
 /// The search path of an image that sets none (BuildKit, `util/system`).
@@ -23,6 +24,15 @@ pub(super) enum CommandOrigin {
     Own,
 }
 
+/// Whether the variables of a stage have the values that they will have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variables {
+    /// They have.
+    Known,
+    /// The base is not known yet, or an instruction that sets some is wrong.
+    Uncertain,
+}
+
 /// A stage in the making.
 #[derive(Debug, Clone)]
 pub(super) struct StageState {
@@ -32,8 +42,10 @@ pub(super) struct StageState {
     pub(super) variables: Environment,
     /// What words and steps see: the environment and the values of arguments.
     pub(super) scope: Environment,
-    /// The declared arguments, in order; only their names count.
+    /// The declared arguments, in order, with the values that they have where `scope` has none.
     pub(super) declared: Environment,
+    /// Whether these are certain.
+    pub(super) certainty: Variables,
     /// Where the configuration's `CMD` comes from.
     pub(super) command: CommandOrigin,
     /// The steps so far.
@@ -45,14 +57,24 @@ pub(super) struct StageState {
 impl StageState {
     /// Begins from nothing.
     pub(super) fn scratch(platform: &Platform) -> Self {
-        let mut config = ImageConfig {
+        let mut state = Self::files(platform).with_path();
+        state.config.config.working_dir = "/".to_owned();
+        state
+    }
+
+    /// Begins from files without a configuration.
+    pub(super) fn files(platform: &Platform) -> Self {
+        Self::new(ImageConfig {
             architecture: platform.architecture.clone(),
             os: platform.os.clone(),
             variant: platform.variant.clone(),
             ..ImageConfig::default()
-        };
-        config.config.working_dir = "/".to_owned();
-        Self::new(config, &Environment::default())
+        })
+    }
+
+    /// Begins from something that is not known yet.
+    pub(super) fn unknown(platform: &Platform) -> Self {
+        Self { certainty: Variables::Uncertain, ..Self::scratch(platform) }
     }
 
     /// Begins from an image; its triggers are not inherited.
@@ -62,28 +84,35 @@ impl StageState {
         config.history = Vec::new();
         config.rootfs = RootFs::default();
         config.config.on_build = Vec::new();
-        let directory = &mut config.config.working_dir;
-        if !directory.is_empty() && !directory.starts_with('/') {
-            directory.insert(0, '/');
-        }
-        let variables = Environment::from_entries(&config.config.env);
-        Self::new(config, &variables)
+        Self::new(config)
     }
 
-    fn new(config: ImageConfig, variables: &Environment) -> Self {
-        let mut variables = variables.clone();
-        if variables.get("PATH").is_none() {
-            variables.set("PATH", DEFAULT_PATH);
-        }
+    fn new(config: ImageConfig) -> Self {
+        let variables = Environment::from_entries(&config.config.env);
         Self {
             config,
             scope: variables.clone(),
             variables,
             declared: Environment::default(),
+            certainty: Variables::Known,
             command: CommandOrigin::Inherited,
             steps: Vec::new(),
             triggers: Vec::new(),
         }
+    }
+
+    /// Gives the stage what its instructions rely on: a search path, and an absolute working directory.
+    pub(super) fn with_path(mut self) -> Self {
+        if self.variables.get("PATH").is_none() {
+            self.variables.set("PATH", DEFAULT_PATH);
+            self.scope.set("PATH", DEFAULT_PATH);
+        }
+        let directory = &mut self.config.config.working_dir;
+        if !directory.is_empty() && !directory.starts_with('/') {
+            // BuildKit joins such a directory with itself.
+            *directory = normal(&format!("{directory}/{directory}"));
+        }
+        self
     }
 
     /// Begins from this stage's result: arguments stay declared, triggers are not inherited.
@@ -92,7 +121,17 @@ impl StageState {
         child.config.config.on_build = Vec::new();
         child.command = CommandOrigin::Inherited;
         child.triggers = Vec::new();
-        child
+        child.with_path()
+    }
+
+    /// Says whether an error in `instruction` is one of its own; what behind it may come of it is none.
+    pub(super) fn is_news(&mut self, instruction: &Instruction) -> bool {
+        let sets_variables = matches!(instruction.command, Command::Arg(_) | Command::Env(_));
+        let before = self.certainty;
+        if sets_variables {
+            self.certainty = Variables::Uncertain;
+        }
+        before == Variables::Known || !has_variables(instruction)
     }
 
     /// Returns what a copy of this state costs, in bytes.
@@ -145,13 +184,11 @@ impl Progress {
         let (operation, created_by) = match &instruction.command {
             Command::Run(run) => {
                 shared.budget.spend(state.scope.size() + state.declared.size(), span)?;
-                let (step, created_by) = state.run(shared, run);
-                let step = step.map_err(|problem| problem.at(span))?;
+                let (step, created_by) = self.run(shared, state, instruction, run)?;
                 (Operation::Run(step), created_by)
             }
             Command::Copy(copy) => {
-                let from = self.copy_source(shared, copy.flags.from.as_ref())?;
-                let (step, created_by) = state.copy(shared, copy, from)?;
+                let (step, created_by) = self.copy(shared, state, instruction, copy)?;
                 self.warnings.extend(super::copy::destination_warning(&step, span));
                 (Operation::Copy(step), created_by)
             }
@@ -188,6 +225,29 @@ impl Progress {
     }
 }
 
+/// Says whether what an instruction means depends on variables.
+fn has_variables(instruction: &Instruction) -> bool {
+    let documents = match &instruction.command {
+        Command::Copy(copy) => copy.documents.as_slice(),
+        Command::Arg(_)
+        | Command::Cmd(_)
+        | Command::Entrypoint(_)
+        | Command::Env(_)
+        | Command::Expose(_)
+        | Command::Healthcheck(_)
+        | Command::Label(_)
+        | Command::Maintainer(_)
+        | Command::OnBuild(_)
+        | Command::Run(_)
+        | Command::Shell(_)
+        | Command::StopSignal(_)
+        | Command::User(_)
+        | Command::Volume(_)
+        | Command::Workdir(_) => &[],
+    };
+    instruction.text.contains('$') || documents.iter().any(|document| document.content.contains('$'))
+}
+
 /// Refuses platforms whose images are made in another way.
 pub(super) fn check_platform(platform: &Platform, span: SourceSpan) -> Result<(), DockerfileError> {
     if platform.os == "windows" {
@@ -201,7 +261,7 @@ pub(super) fn check_platform(platform: &Platform, span: SourceSpan) -> Result<()
 pub(super) fn platform_warning(stage: &OutlineStage<'_>) -> Option<Warning> {
     let word = stage.block.from.platform.as_ref()?;
     let because = match &stage.base {
-        Origin::Image(_) => return None,
+        Origin::Image(_) | Origin::Context(_) | Origin::Unknown => return None,
         Origin::Scratch => "an empty image is made for the platform of the build",
         Origin::Stage(_) => "a stage keeps the platform of the stage that it starts from",
     };
