@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use zoea_context::Context;
+use zoea_context::{Contexts, Remotes};
 use zoea_image::{BlobStore, Image, ImageFormat};
 use zoea_launch::{Launcher, Probe};
 use zoea_model::{Digest, Events, Timestamp};
@@ -23,8 +23,10 @@ pub struct Capabilities<'a> {
     pub blobs: &'a BlobStore,
     /// Every image that the plan names, by the digest of its manifest.
     pub images: &'a BTreeMap<Digest, Image>,
-    /// The files that COPY and ADD take.
-    pub context: &'a Context,
+    /// The contexts whose files COPY and ADD take.
+    pub contexts: &'a dyn Contexts,
+    /// What fetches from elsewhere.
+    pub remotes: &'a dyn Remotes,
     /// What runs processes; none where nothing can.
     pub launcher: Option<&'a dyn Launcher>,
     /// What this place allows a process, and why it refuses the rest.
@@ -57,7 +59,8 @@ pub struct Options {
     pub compression: Compression,
     /// Media types of manifest, configuration and layers.
     pub format: ImageFormat,
-    /// When given: the time of everything that the build itself dates, and the latest time in new layers.
+    /// When given: the time of everything that the build itself dates, and the latest time in new layers. It
+    /// wins over the plan's own.
     pub source_date_epoch: Option<Timestamp>,
     /// Annotations of the manifest.
     pub annotations: BTreeMap<String, String>,

@@ -3,7 +3,7 @@
 use zoea_context::ContextError;
 use zoea_image::ImageError;
 use zoea_launch::{LaunchError, NamespaceKind, StepStatus};
-use zoea_model::{Digest, SourceSpan, StageId, StepName};
+use zoea_model::{Digest, ModelError, SourceSpan, StageId, StepName};
 use zoea_rootfs::RootfsError;
 
 /// What to think of when a command fails where only one id exists.
@@ -45,6 +45,9 @@ pub enum BuildError {
     /// The build context could not be read.
     #[error("Failed to read the build context")]
     Context(#[from] ContextError),
+    /// A pattern of `--exclude` is malformed.
+    #[error("Failed to read the patterns of --exclude")]
+    Excludes(#[source] ModelError),
     /// The plan names an image that was not resolved: a fault of zoea.
     #[error("The plan names image `{0}`, which was not resolved")]
     UnknownImage(Digest),
@@ -63,7 +66,7 @@ impl BuildError {
             Self::Image(source) => source.hint(),
             Self::Context(source) => source.hint(),
             Self::Failed { kind: NamespaceKind::OneId, .. } => Some(ONE_ID_HINT.to_owned()),
-            Self::Failed { .. } | Self::UnknownImage(_) | Self::UnknownStage(_) => None,
+            Self::Failed { .. } | Self::Excludes(_) | Self::UnknownImage(_) | Self::UnknownStage(_) => None,
         }
     }
 }

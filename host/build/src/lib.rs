@@ -7,6 +7,7 @@
 mod bases;
 mod capabilities;
 mod context_tree;
+mod copy_step;
 mod error;
 mod need;
 mod run;

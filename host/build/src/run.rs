@@ -19,6 +19,8 @@ pub struct Built {
     pub image: Image,
     /// The target's files, where something asked for them.
     pub tree: Option<Tree>,
+    /// The date that the build had, where one was given or the plan has one.
+    pub source_date: Option<Timestamp>,
 }
 
 /// Results of the stages built so far.
@@ -29,6 +31,8 @@ pub(crate) type StageResults = BTreeMap<StageId, StageResult>;
 /// # Errors
 /// The first failure stops the build. Nothing is published before the whole image is composed.
 pub fn build(plan: &Plan, capabilities: &Capabilities<'_>, options: &Options) -> Result<Built, BuildError> {
+    let source_date = options.source_date_epoch.or(plan.source_date);
+    let options = &Options { source_date_epoch: source_date, ..options.clone() };
     let needed = trees_needed(plan, options.target_tree);
     let mut bases = Bases::new(capabilities, options);
     let mut results = StageResults::new();
@@ -45,7 +49,7 @@ pub fn build(plan: &Plan, capabilities: &Capabilities<'_>, options: &Options) ->
     let result = results.remove(&plan.target).ok_or(BuildError::UnknownStage(plan.target))?;
     let image = assemble(plan, result.clone(), capabilities, options)?;
     capabilities.events.emit(Event::ImageBuilt { digest: image.digest() });
-    Ok(Built { image, tree: result.tree })
+    Ok(Built { image, tree: result.tree, source_date })
 }
 
 /// What one stage works with.

@@ -3,17 +3,13 @@
 use cap_std::fs::File;
 use zoea_image::NewLayer;
 use zoea_launch::{LaunchError, StepStatus};
-use zoea_model::{
-    Attributes, CopyItem, CopySource, CopyStep, Event, Operation, Process, RunStep, StepName, TreePath,
-    WorkdirStep,
-};
+use zoea_model::{Attributes, CopyStep, Event, Operation, Process, RunStep, StepName, TreePath, WorkdirStep};
 use zoea_rootfs::{
-    CopyRequest, DestinationForm, Owner, PackOptions, Rootfs, RootfsError, StageTree, Touched, Vfs, copy,
-    diff, pack, resolve_owner, resolve_user,
+    Owner, PackOptions, Rootfs, RootfsError, StageTree, Touched, Vfs, diff, pack, resolve_owner, resolve_user,
 };
 
 use crate::BuildError;
-use crate::context_tree::ContextTree;
+use crate::copy_step::copy_files;
 use crate::run::Session;
 
 /// The mode of a directory that the build makes on the way to something else.
@@ -33,7 +29,7 @@ pub(crate) fn perform(
     let touched = match operation {
         Operation::Metadata => Touched::Nothing,
         Operation::Workdir(step) => workdir(step, &mut rootfs, session)?,
-        Operation::Copy(step) => copy_files(step, &mut rootfs, session)?,
+        Operation::Copy(step) => copy_onto(step, &mut rootfs, session)?,
         Operation::Run(step) => run(step, name, &mut rootfs, session)?,
     };
     layer(tree, rootfs, touched, session).map(Some)
@@ -73,51 +69,16 @@ fn workdir(
     Ok(Touched::Paths)
 }
 
-fn copy_files(
+fn copy_onto(
     step: &CopyStep,
     rootfs: &mut Rootfs,
     session: &mut Session<'_, '_>,
 ) -> Result<Touched, BuildError> {
-    let now = session.now();
     let owner = match &step.owner {
-        Some(spec) => Some(resolve_owner(spec, &opener(&rootfs.vfs(now)))?),
+        Some(spec) => Some(resolve_owner(spec, &opener(&rootfs.vfs(session.now())))?),
         None => None,
     };
-    let mut sources = Vec::new();
-    let mut inline_files = Vec::new();
-    for item in &step.items {
-        match item {
-            CopyItem::Pattern(pattern) => sources.push(pattern.clone()),
-            CopyItem::Inline(file) => inline_files.push(file.clone()),
-            CopyItem::Below { .. } | CopyItem::Http(_) | CopyItem::Git(_) => {}
-        }
-    }
-    let request = CopyRequest {
-        sources: &sources,
-        inline_files: &inline_files,
-        destination: &step.destination,
-        form: if step.into_directory { DestinationForm::Directory } else { DestinationForm::Name },
-        owner,
-        mode: step.mode.as_ref(),
-        archives: step.archives,
-    };
-    match &step.from {
-        CopySource::Context(_) => {
-            let source = ContextTree(session.capabilities.context);
-            copy(&mut rootfs.vfs(now), &source, &request)?;
-        }
-        CopySource::Stage(id) => {
-            let tree = session.results.get(id).and_then(|result| result.tree.as_ref());
-            let tree = tree.ok_or(BuildError::UnknownStage(*id))?;
-            let source = session.capabilities.workspace.view(tree)?;
-            copy(&mut rootfs.vfs(now), &source, &request)?;
-        }
-        CopySource::Image(pinned) => {
-            let tree = session.bases.tree(pinned)?;
-            let source = session.capabilities.workspace.view(&tree)?;
-            copy(&mut rootfs.vfs(now), &source, &request)?;
-        }
-    }
+    copy_files(step, owner, rootfs, session)?;
     Ok(Touched::Paths)
 }
 

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
 use zoea::model::Events;
-use zoea::{Authority, Registry, Report, Surroundings};
+use zoea::{Authority, MainContext, NoRemotes, Registry, Report, Surroundings};
 
 use crate::args::{Arguments, Command, ProgressForm};
 use crate::error::CliError;
@@ -87,7 +88,8 @@ fn build_in(
         blobs: stores.blobs,
         images: stores.images,
         registry: Registry::new(wire::registry_options(&options.plain_http)?, runtime.handle().clone()),
-        context,
+        contexts: &MainContext(Arc::new(context)),
+        remotes: &NoRemotes,
         surroundings,
         step_settings: wire::step_settings(),
         clock: &SystemClock,

@@ -21,3 +21,16 @@ impl fmt::Debug for dyn Contexts + '_ {
         f.write_str("Contexts")
     }
 }
+
+/// A build with no context but the one that it is started with.
+#[derive(Debug)]
+pub struct MainContext(pub Arc<Context>);
+
+impl Contexts for MainContext {
+    fn get(&self, name: &ContextName) -> Result<Arc<Context>, ContextError> {
+        match name {
+            ContextName::Main => Ok(Arc::clone(&self.0)),
+            ContextName::Named(name) => Err(ContextError::UnknownContext { name: name.clone() }),
+        }
+    }
+}

@@ -15,8 +15,8 @@ mod remotes;
 mod xattr;
 
 pub use context::Context;
-pub use contexts::Contexts;
+pub use contexts::{Contexts, MainContext};
 pub use error::ContextError;
 pub use ignore_rules::IgnoreRules;
 pub use location::Location;
-pub use remotes::{Fetched, Remotes};
+pub use remotes::{Fetched, NoRemotes, Remotes};

@@ -31,3 +31,13 @@ impl fmt::Debug for dyn Remotes + '_ {
         f.write_str("Remotes")
     }
 }
+
+/// Fetches nothing.
+#[derive(Debug)]
+pub struct NoRemotes;
+
+impl Remotes for NoRemotes {
+    fn fetch(&self, remote: &Remote) -> Result<Arc<Fetched>, ContextError> {
+        Err(ContextError::NoRemotes { address: remote.to_string() })
+    }
+}

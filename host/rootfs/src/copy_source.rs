@@ -26,31 +26,35 @@ pub(crate) struct Source {
     pub(crate) name: OsString,
 }
 
-/// Finds what `patterns` name, in their order.
-pub(crate) fn find(tree: &dyn CopyTree, patterns: &[String]) -> Result<Vec<Source>, RootfsError> {
-    let mut sources = Vec::new();
-    for pattern in patterns {
-        let components = glob::components(pattern)
-            .map_err(|_| RootfsError::MalformedPattern { pattern: pattern.clone() })?;
-        let names = components.iter().take_while(|component| matches!(component, Component::Name(_)));
-        let plain = names.count();
-        let (names, wildcards) = components.split_at(plain);
-        let mut path = TreePath::root();
-        for name in names {
-            if let Component::Name(name) = name {
-                path = join(&path, name)?;
-            }
-        }
-        if wildcards.is_empty() {
-            sources.push(require(tree, &path, pattern)?);
-            continue;
-        }
-        let start = follow(tree, &path)?;
-        for found in matching(tree, &start, wildcards)? {
-            sources.push(require(tree, &found, pattern)?);
+/// Finds what `pattern` names, in the order of paths.
+pub(crate) fn find(tree: &dyn CopyTree, pattern: &str) -> Result<Vec<Source>, RootfsError> {
+    let components = glob::components(pattern)
+        .map_err(|_| RootfsError::MalformedPattern { pattern: pattern.to_owned() })?;
+    let names = components.iter().take_while(|component| matches!(component, Component::Name(_)));
+    let plain = names.count();
+    let (names, wildcards) = components.split_at(plain);
+    let mut path = TreePath::root();
+    for name in names {
+        if let Component::Name(name) = name {
+            path = join(&path, name)?;
         }
     }
-    Ok(sources)
+    if wildcards.is_empty() {
+        return Ok(vec![require(tree, &path, pattern)?]);
+    }
+    let start = follow(tree, &path)?;
+    let found = matching(tree, &start, wildcards)?.into_iter();
+    found.map(|found| require(tree, &found, pattern)).collect()
+}
+
+/// Demands that what `pattern` means below `root` is there, if both are plain names.
+pub(crate) fn require_literal(tree: &dyn CopyTree, root: &str, pattern: &str) -> Result<(), RootfsError> {
+    if glob::has_wildcard(root) || glob::has_wildcard(pattern) {
+        return Ok(());
+    }
+    let malformed = |_| RootfsError::MalformedPattern { pattern: pattern.to_owned() };
+    let path = TreePath::clamped(format!("{root}/{pattern}")).map_err(malformed)?;
+    require(tree, &path, &path.as_relative().display().to_string()).map(drop)
 }
 
 /// Lists what matches `wildcards` below `start`, in the order of paths.
@@ -93,7 +97,7 @@ fn matching(
 }
 
 /// Follows links to what must be there.
-fn require(tree: &dyn CopyTree, written: &TreePath, pattern: &str) -> Result<Source, RootfsError> {
+pub(crate) fn require(tree: &dyn CopyTree, written: &TreePath, pattern: &str) -> Result<Source, RootfsError> {
     let path = follow(tree, written)?;
     match lookup(tree, &path)? {
         Some(entry) => {

@@ -4,7 +4,7 @@
 //! Decides nothing about copying.
 
 use std::ffi::OsString;
-use std::io;
+use std::{fmt, io};
 
 use cap_std::fs::File;
 use zoea_model::{Entry, TreePath};
@@ -35,5 +35,11 @@ pub trait CopyTree {
     /// Says whether `path` is left out by a rule of the user's; only used to explain that it is missing.
     fn is_ignored(&self, _path: &TreePath) -> bool {
         false
+    }
+}
+
+impl fmt::Debug for dyn CopyTree + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CopyTree")
     }
 }

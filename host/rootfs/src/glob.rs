@@ -48,6 +48,19 @@ pub(crate) fn components(source: &str) -> Result<Vec<Component>, Malformed> {
     texts.into_iter().map(component).collect()
 }
 
+/// Says whether `source` is more than a plain name.
+pub(crate) fn has_wildcard(source: &str) -> bool {
+    let mut characters = source.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '*' | '?' | '[' => return true,
+            '\\' => drop(characters.next()),
+            _ => {}
+        }
+    }
+    false
+}
+
 fn component(text: &str) -> Result<Component, Malformed> {
     let mut tokens = Vec::new();
     let mut characters = text.chars();

@@ -12,6 +12,8 @@ mod baseline;
 mod compression;
 mod content;
 mod copy;
+mod copy_content;
+mod copy_place;
 mod copy_source;
 mod copy_tree;
 mod diff;
@@ -60,7 +62,7 @@ mod test_archive;
 
 pub use baseline::Baseline;
 pub use compression::Compression;
-pub use copy::{CopyRequest, DestinationForm, Owner, copy};
+pub use copy::{CopyRequest, DestinationForm, Owner, SourceItem, copy};
 pub use copy_tree::CopyTree;
 pub use diff::{Touched, diff};
 pub use error::RootfsError;

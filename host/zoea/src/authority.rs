@@ -3,7 +3,7 @@
 use std::fmt;
 
 use zoea_build::Clock;
-use zoea_context::Context;
+use zoea_context::{Contexts, Remotes};
 use zoea_image::{BlobStore, ImageStore, Registry};
 use zoea_launch::{StepSettings, Surroundings};
 use zoea_model::Events;
@@ -19,8 +19,10 @@ pub struct Authority<'a> {
     pub images: ImageStore,
     /// The way to registries.
     pub registry: Registry,
-    /// The files of the build context.
-    pub context: Context,
+    /// The files of the build contexts.
+    pub contexts: &'a dyn Contexts,
+    /// The way to files and repositories elsewhere.
+    pub remotes: &'a dyn Remotes,
     /// What this place allows a step.
     pub surroundings: &'a Surroundings,
     /// What all steps have in common.

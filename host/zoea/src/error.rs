@@ -3,6 +3,7 @@
 use std::io;
 
 use zoea_build::BuildError;
+use zoea_context::ContextError;
 use zoea_dockerfile::DockerfileErrors;
 use zoea_image::ImageError;
 use zoea_launch::StepStatus;
@@ -178,6 +179,8 @@ fn build_kind(error: &BuildError) -> Kind {
         BuildError::Rootfs(error) if is_dockerfiles_fault(error) => Kind::Dockerfile,
         BuildError::Rootfs(error) => foreign_kind(error),
         BuildError::Image(error) => foreign_kind(error),
+        BuildError::Excludes(_) => Kind::Dockerfile,
+        BuildError::Context(ContextError::UnknownContext { .. }) => Kind::Dockerfile,
         BuildError::Context(_) | BuildError::Launch(_) => Kind::Environment,
         BuildError::UnknownImage(_) | BuildError::UnknownStage(_) => Kind::Internal,
     }

@@ -3,7 +3,7 @@
 //! Local outputs come first and the push last, so that a failure to write here publishes nothing there.
 
 use zoea_build::Built;
-use zoea_image::{ArchiveFormat, Image, ImageError, Layout, write_archive};
+use zoea_image::{ArchiveFormat, ImageError, Layout, write_archive};
 use zoea_model::Event;
 use zoea_rootfs::{TreeView, Workspace, export_directory, export_tar};
 
@@ -24,7 +24,7 @@ pub(crate) fn export_all(
     };
     for output in local {
         let destination = name(output);
-        export(output, &built.image, view.as_ref(), request, authority)?;
+        export(output, built, view.as_ref(), request, authority)?;
         authority.events.emit(Event::Exported { destination });
     }
     if pushes.is_empty() {
@@ -41,11 +41,12 @@ pub(crate) fn export_all(
 
 fn export(
     output: &Output,
-    image: &Image,
+    built: &Built,
     view: Option<&TreeView>,
     request: &Request,
     authority: &Authority<'_>,
 ) -> Result<(), ZoeaError> {
+    let image = &built.image;
     let destination = name(output);
     let image_error = |source: ImageError| ZoeaError::ExportImage {
         destination: destination.clone(),
@@ -70,7 +71,7 @@ fn export(
         }
         Output::Tar(sink) => sink.fill(
             |writer| match view {
-                Some(view) => export_tar(view, request.source_date_epoch, writer).map_err(files_error),
+                Some(view) => export_tar(view, built.source_date, writer).map_err(files_error),
                 None => Ok(()),
             },
             write_error,

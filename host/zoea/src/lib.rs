@@ -22,7 +22,7 @@ pub use request::{DockerfileText, NamedImage, Output, PullPolicy, Request};
 pub use resolve::ResolveError;
 
 pub use zoea_build::Clock;
-pub use zoea_context::{Context, ContextError, Location};
+pub use zoea_context::{Context, ContextError, Contexts, Fetched, Location, MainContext, NoRemotes, Remotes};
 pub use zoea_dockerfile::{NamedContext, Request as DockerfileRequest};
 pub use zoea_image::{
     BlobStore, Credentials, Hosts, ImageError, ImageFormat, ImageStore, Proxies, Registry, RegistryOptions,
