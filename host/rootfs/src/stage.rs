@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, Timespec, Timestamps, XattrFlags};
-use zoea_model::TreePath;
+use zoea_model::{Timestamp, TreePath};
 
 use crate::baseline::LayerNumber;
+use crate::independent::{IndependentTree, unpack_over};
 use crate::layer_disk as disk;
 use crate::materialize::{Method, materialize};
 use crate::overlay::Mounted;
@@ -117,6 +118,35 @@ impl StageTree {
             }
         }
         Ok(())
+    }
+
+    /// Puts a layer that was made by itself over the tree; `index` is that of the layer.
+    ///
+    /// # Errors
+    /// Reports what the disk or the mounter refused.
+    pub fn put_over(
+        &mut self,
+        tree: IndependentTree,
+        index: LayerIndex,
+        now: Timestamp,
+    ) -> Result<(), RootfsError> {
+        let layer = tree.finish(index.clone());
+        if index.is_empty() {
+            return Ok(());
+        }
+        if let StageGround::Layers { layers, empty, .. } = &mut self.ground {
+            let lowers = lowers_top_first(layers);
+            if let Some(root) = lowers.first().copied().or(empty.as_ref().map(|room| &room.dir)) {
+                copy_attributes(root, &layer.tree)
+                    .map_err(|source| RootfsError::Make { place: self.area.path.clone(), source })?;
+            }
+            layers.push(Arc::new(layer));
+            self.baseline.push(index);
+            return Ok(());
+        }
+        let mut rootfs = self.begin_step()?;
+        unpack_over(&mut rootfs.vfs(now), &layer)?;
+        self.commit_step(rootfs, index)
     }
 
     /// Ends the stage.
