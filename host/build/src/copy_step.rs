@@ -6,7 +6,8 @@
 use std::rc::Rc;
 
 use zoea_model::{
-    AddArchive, CopyItem, CopySource, CopyStep, HttpSource, InlineFile, PathFilter, Remote, TreePath,
+    AddArchive, ContextName, CopyItem, CopySource, CopyStep, HttpSource, InlineFile, PathFilter, Remote,
+    TreePath,
 };
 use zoea_rootfs::{CopyRequest, CopyTree, DestinationForm, Owner, Rootfs, RootfsError, SourceItem, copy};
 
@@ -34,6 +35,24 @@ pub(crate) fn copy_files(
         form: if step.into_directory { DestinationForm::Directory } else { DestinationForm::Name },
         owner,
         mode: step.mode.as_ref(),
+    };
+    Ok(copy(&mut rootfs.vfs(session.now()), &request)?)
+}
+
+/// Copies all files of a context into the empty tree `rootfs`.
+pub(crate) fn copy_context(
+    name: &ContextName,
+    rootfs: &mut Rootfs,
+    session: &Session<'_, '_>,
+) -> Result<(), BuildError> {
+    let tree = ContextTree::Given(session.capabilities.contexts.get(name)?);
+    let request = CopyRequest {
+        items: &[SourceItem::Tree { from: &tree }],
+        excludes: &PathFilter::default(),
+        destination: &TreePath::root(),
+        form: DestinationForm::Directory,
+        owner: None,
+        mode: None,
     };
     Ok(copy(&mut rootfs.vfs(session.now()), &request)?)
 }

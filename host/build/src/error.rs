@@ -45,6 +45,22 @@ pub enum BuildError {
     /// The build context could not be read.
     #[error("Failed to read the build context")]
     Context(#[from] ContextError),
+    /// The step asks for something that this version does not do.
+    #[error("This version does not build {what}")]
+    NotCarriedOut {
+        /// What it is.
+        what: &'static str,
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// A layer that is made by itself has no users to look a name up in.
+    #[error(
+        "Failed to find the owner `{owner}`: with --link, there is no tree that could have users and groups"
+    )]
+    LinkedOwner {
+        /// The owner as written.
+        owner: String,
+    },
     /// A pattern of `--exclude` is malformed.
     #[error("Failed to read the patterns of --exclude")]
     Excludes(#[source] ModelError),
@@ -66,6 +82,8 @@ impl BuildError {
             Self::Image(source) => source.hint(),
             Self::Context(source) => source.hint(),
             Self::Failed { kind: NamespaceKind::OneId, .. } => Some(ONE_ID_HINT.to_owned()),
+            Self::NotCarriedOut { hint, .. } => Some((*hint).to_owned()),
+            Self::LinkedOwner { .. } => Some("write numbers in --chown, or leave --link out".to_owned()),
             Self::Failed { .. } | Self::Excludes(_) | Self::UnknownImage(_) | Self::UnknownStage(_) => None,
         }
     }

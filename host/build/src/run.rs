@@ -9,7 +9,9 @@ use zoea_rootfs::Tree;
 use crate::BuildError;
 use crate::bases::Bases;
 use crate::capabilities::{Capabilities, Options, TreeNeed};
+use crate::made_layer::MadeLayer;
 use crate::need::trees_needed;
+use crate::refusal::refuse_unbuildable;
 use crate::stage::{StageResult, build_stage};
 
 /// What a build made.
@@ -31,6 +33,7 @@ pub(crate) type StageResults = BTreeMap<StageId, StageResult>;
 /// # Errors
 /// The first failure stops the build. Nothing is published before the whole image is composed.
 pub fn build(plan: &Plan, capabilities: &Capabilities<'_>, options: &Options) -> Result<Built, BuildError> {
+    refuse_unbuildable(plan)?;
     let source_date = options.source_date_epoch.or(plan.source_date);
     let options = &Options { source_date_epoch: source_date, ..options.clone() };
     let needed = trees_needed(plan, options.target_tree);
@@ -76,11 +79,12 @@ fn assemble(
     let now = options.source_date_epoch.unwrap_or_else(|| capabilities.clock.now());
     let StageId(index) = plan.target;
     let stage = plan.stages.get(index).ok_or(BuildError::UnknownStage(plan.target))?;
+    let missing = rows_of_layers_without(&result.layers, &result.history, now);
     let draft = ImageDraft {
         base: result.base.as_ref(),
-        layers: result.layers,
+        layers: result.layers.into_iter().map(|made| made.layer).collect(),
         config: stage.config.clone(),
-        history: result.history,
+        history: result.history.into_iter().chain(missing).collect(),
         created: now.to_rfc3339(),
         annotations: options.annotations.clone(),
         format: options.format,
@@ -97,4 +101,18 @@ pub(crate) fn history_row(step: &zoea_model::Step, now: Timestamp) -> HistoryRow
         comment: Some("buildkit.dockerfile.v0".to_owned()),
         empty_layer: step.history.empty_layer,
     }
+}
+
+/// Makes the rows of layers that no instruction made, as BuildKit's exporter does: one for each that is missing, after
+/// all others, saying what is known of the topmost layers.
+fn rows_of_layers_without(layers: &[MadeLayer], history: &[HistoryRow], now: Timestamp) -> Vec<HistoryRow> {
+    let rows = history.iter().filter(|row| !row.empty_layer).count();
+    let row = |made: &MadeLayer| HistoryRow {
+        created: Some(now.to_rfc3339()),
+        created_by: Some(made.description.clone()),
+        author: None,
+        comment: Some("buildkit.exporter.image.v0".to_owned()),
+        empty_layer: false,
+    };
+    layers.iter().skip(rows).map(row).collect()
 }

@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
-use zoea_image::{Image, NewLayer};
+use zoea_image::Image;
 use zoea_model::{Base, Event, HistoryRow, Stage, Step, StepName};
 use zoea_rootfs::{StageTree, Tree};
 
 use crate::BuildError;
 use crate::capabilities::TreeNeed;
+use crate::made_layer::MadeLayer;
+use crate::refusal::step_name;
 use crate::run::{Session, history_row};
-use crate::step::perform;
+use crate::step::{context_layer, perform};
 
 /// What a stage made.
 #[derive(Debug, Clone)]
@@ -17,7 +19,7 @@ pub(crate) struct StageResult {
     /// The image at the bottom, if there is one.
     pub(crate) base: Option<Image>,
     /// The layers above it, the lowest first.
-    pub(crate) layers: Vec<NewLayer>,
+    pub(crate) layers: Vec<MadeLayer>,
     /// The history rows above the base's.
     pub(crate) history: Vec<HistoryRow>,
     /// The files, where they were needed.
@@ -36,12 +38,7 @@ pub(crate) fn build_stage(
         None => None,
     };
     for (index, step) in stage.steps.iter().enumerate() {
-        let name = StepName {
-            stage: stage.name.clone(),
-            number: index + 1,
-            total: stage.steps.len(),
-            text: step.text.clone(),
-        };
+        let name = step_name(stage, index, step);
         let layer = build_step(step, &name, tree.as_mut(), session).map_err(|source| BuildError::InStep {
             step: Box::new(name),
             span: step.span,
@@ -64,8 +61,10 @@ fn start(stage: &Stage, need: TreeNeed, session: &mut Session<'_, '_>) -> Result
             let tree = if needed { Some(session.bases.tree(pinned)?) } else { None };
             Ok(empty(Some(image), tree))
         }
-        Base::Context(_) | Base::Scratch => {
-            Ok(empty(None, needed.then(|| session.capabilities.workspace.scratch())))
+        Base::Scratch => Ok(empty(None, needed.then(|| session.capabilities.workspace.scratch()))),
+        Base::Context(name) => {
+            let (layer, tree) = context_layer(name, session)?;
+            Ok(StageResult { layers: vec![layer], ..empty(None, needed.then_some(tree)) })
         }
         Base::Stage(id) => session.results.get(id).cloned().ok_or(BuildError::UnknownStage(*id)),
     }
@@ -76,7 +75,7 @@ fn build_step(
     name: &StepName,
     tree: Option<&mut StageTree>,
     session: &mut Session<'_, '_>,
-) -> Result<Option<NewLayer>, BuildError> {
+) -> Result<Option<MadeLayer>, BuildError> {
     let events = session.capabilities.events;
     let start = Instant::now();
     events.emit(Event::StepStarted(name.clone()));

@@ -3,13 +3,18 @@
 use cap_std::fs::File;
 use zoea_image::NewLayer;
 use zoea_launch::{LaunchError, StepStatus};
-use zoea_model::{Attributes, CopyStep, Event, Operation, Process, RunStep, StepName, TreePath, WorkdirStep};
+use zoea_model::{
+    Attributes, ContextName, CopyStep, Event, Linking, Operation, Process, RunStep, StepName, TreePath,
+    WorkdirStep,
+};
 use zoea_rootfs::{
-    Owner, PackOptions, Rootfs, RootfsError, StageTree, Touched, Vfs, diff, pack, resolve_owner, resolve_user,
+    LayerIndex, Owner, PackOptions, Rootfs, RootfsError, StageTree, Touched, Tree, Vfs, diff, pack,
+    resolve_owner, resolve_user,
 };
 
 use crate::BuildError;
-use crate::copy_step::copy_files;
+use crate::copy_step::{copy_context, copy_files};
+use crate::made_layer::MadeLayer;
 use crate::run::Session;
 
 /// The mode of a directory that the build makes on the way to something else.
@@ -21,7 +26,10 @@ pub(crate) fn perform(
     name: &StepName,
     tree: &mut StageTree,
     session: &mut Session<'_, '_>,
-) -> Result<Option<NewLayer>, BuildError> {
+) -> Result<Option<MadeLayer>, BuildError> {
+    if let Operation::Copy(step @ CopyStep { linking: Linking::Independent, .. }) = operation {
+        return copy_by_itself(step, tree, session).map(Some);
+    }
     if !operation.makes_layer() {
         return Ok(None);
     }
@@ -32,31 +40,78 @@ pub(crate) fn perform(
         Operation::Copy(step) => copy_onto(step, &mut rootfs, session)?,
         Operation::Run(step) => run(step, name, &mut rootfs, session)?,
     };
-    layer(tree, rootfs, touched, session).map(Some)
+    let (layer, index) = write(&rootfs, touched, session)?;
+    tree.commit_step(rootfs, index)?;
+    Ok(Some(MadeLayer { layer, description: description(operation) }))
 }
 
-/// Takes the difference, writes it as a blob and makes it the tree's new state.
-fn layer(
+/// As BuildKit describes a layer that no row of the history stands for.
+fn description(operation: &Operation) -> String {
+    match operation {
+        Operation::Run(RunStep { command, .. }) => {
+            let words =
+                [command.program.as_str()].into_iter().chain(command.arguments.iter().map(String::as_str));
+            format!("mount / from exec {}", words.collect::<Vec<_>>().join(" "))
+        }
+        Operation::Metadata | Operation::Workdir(_) | Operation::Copy(_) => "fileop target".to_owned(),
+    }
+}
+
+/// Copies onto an empty tree and puts the result over the stage's.
+fn copy_by_itself(
+    step: &CopyStep,
     tree: &mut StageTree,
-    rootfs: Rootfs,
+    session: &mut Session<'_, '_>,
+) -> Result<MadeLayer, BuildError> {
+    let by_itself = session.capabilities.workspace.independent_tree()?;
+    let mut rootfs = by_itself.begin_step()?;
+    let touched = copy_onto(step, &mut rootfs, session)?;
+    let (layer, index) = write(&rootfs, touched, session)?;
+    drop(rootfs);
+    tree.put_over(by_itself, index, session.now())?;
+    Ok(MadeLayer { layer, description: "fileop target".to_owned() })
+}
+
+/// Makes a layer of all files of a context on an empty tree, and returns it with that tree.
+pub(crate) fn context_layer(
+    name: &ContextName,
+    session: &Session<'_, '_>,
+) -> Result<(MadeLayer, Tree), BuildError> {
+    let workspace = session.capabilities.workspace;
+    let mut stage = workspace.start_stage(&workspace.scratch())?;
+    let mut rootfs = stage.begin_step()?;
+    copy_context(name, &mut rootfs, session)?;
+    let (layer, index) = write(&rootfs, Touched::Paths, session)?;
+    stage.commit_step(rootfs, index)?;
+    let described = match name {
+        ContextName::Main => "context",
+        ContextName::Named(name) => name,
+    };
+    let description = format!("local source for {described}");
+    Ok((MadeLayer { layer, description }, stage.finish()?))
+}
+
+/// Takes the difference and writes it as a blob.
+fn write(
+    rootfs: &Rootfs,
     touched: Touched,
     session: &Session<'_, '_>,
-) -> Result<NewLayer, BuildError> {
+) -> Result<(NewLayer, LayerIndex), BuildError> {
     let options = PackOptions {
         compression: session.options.compression,
         source_date_epoch: session.options.source_date_epoch,
     };
-    let changes = diff(&rootfs, &touched)?;
+    let changes = diff(rootfs, &touched)?;
     let mut writer = session.capabilities.blobs.writer()?;
-    let packed = pack(&changes, &rootfs, &options, &mut writer)?;
+    let packed = pack(&changes, rootfs, &options, &mut writer)?;
     writer.finish()?;
-    tree.commit_step(rootfs, packed.index)?;
-    Ok(NewLayer {
+    let layer = NewLayer {
         digest: packed.digest,
         size: packed.size,
         diff_id: packed.diff_id,
         media_type: packed.media_type,
-    })
+    };
+    Ok((layer, packed.index))
 }
 
 fn workdir(

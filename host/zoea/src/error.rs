@@ -179,7 +179,9 @@ fn build_kind(error: &BuildError) -> Kind {
         BuildError::Rootfs(error) if is_dockerfiles_fault(error) => Kind::Dockerfile,
         BuildError::Rootfs(error) => foreign_kind(error),
         BuildError::Image(error) => foreign_kind(error),
-        BuildError::Excludes(_) => Kind::Dockerfile,
+        BuildError::Excludes(_) | BuildError::NotCarriedOut { .. } | BuildError::LinkedOwner { .. } => {
+            Kind::Dockerfile
+        }
         BuildError::Context(ContextError::UnknownContext { .. }) => Kind::Dockerfile,
         BuildError::Context(_) | BuildError::Launch(_) => Kind::Environment,
         BuildError::UnknownImage(_) | BuildError::UnknownStage(_) => Kind::Internal,
