@@ -30,6 +30,8 @@ pub enum Preparation {
     Restrict(String),
     /// Making an entry of `/dev`.
     MakeDevice(String),
+    /// Writing a script of the Dockerfile below `/dev`.
+    WriteScript(String),
     /// Making the tree the root directory.
     ChangeRoot,
     /// Setting the host name.
@@ -58,6 +60,7 @@ impl fmt::Display for Preparation {
             Self::Mount(path) => write!(f, "mount `{path}` for a step"),
             Self::Restrict(path) => write!(f, "restrict `{path}` for a step"),
             Self::MakeDevice(path) => write!(f, "make `{path}` for a step"),
+            Self::WriteScript(path) => write!(f, "write `{path}` for a step"),
             Self::ChangeRoot => f.write_str("make a step's tree its root directory"),
             Self::NameHost => f.write_str("set a step's host name"),
             Self::RaiseLoopback => f.write_str("switch on a step's loopback device"),
@@ -101,6 +104,9 @@ pub enum LaunchError {
     /// An argument or a variable cannot be handed to a process.
     #[error("Failed to hand {0} to a process: it contains a NUL byte")]
     NulByte(String),
+    /// A script's name is no name of a file.
+    #[error("Failed to make a file of the script `{}`: its name holds a slash, or is a dot or two", .0.escape_debug())]
+    ScriptName(String),
     /// A mount point that the tree lacks could not be made.
     #[error("Failed to make the mount point `{path}` in the tree")]
     MakeMountPoint {
@@ -166,6 +172,7 @@ impl LaunchError {
             Self::Threads(_)
             | Self::Enter { .. }
             | Self::NulByte(_)
+            | Self::ScriptName(_)
             | Self::MakeMountPoint { .. }
             | Self::RemoveMountPoint { .. }
             | Self::OpenTree { .. }

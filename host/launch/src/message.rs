@@ -56,6 +56,8 @@ pub(crate) struct StepRequest {
     pub(crate) resolver: Vec<u8>,
     /// The group of terminals, if it exists here.
     pub(crate) terminal_group: Option<u32>,
+    /// Scripts by their names, each one component.
+    pub(crate) scripts: Vec<(String, Vec<u8>)>,
 }
 
 impl StepRequest {
@@ -151,6 +153,7 @@ mod tests {
             network: StepNetwork::Own,
             resolver: b"nameserver ::1\n".to_vec(),
             terminal_group: Some(5),
+            scripts: vec![("EOF".into(), b"#!/bin/sh\n".to_vec())],
         };
         assert_eq!(StepRequest::from_file(request.to_file().unwrap()).unwrap(), request);
     }

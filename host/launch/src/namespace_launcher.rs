@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
-use zoea_model::{Network, OutputStream, Process};
+use zoea_model::{InlineFile, Network, OutputStream, Process};
 use zoea_rootfs::{Identity, Rootfs, Touched};
 
 use crate::id_map::SupplementaryGroups;
@@ -113,6 +113,7 @@ impl NamespaceLauncher {
             [&command.program].into_iter().chain(&command.arguments).cloned().collect();
         refuse_nul("an argument", &arguments)?;
         refuse_nul("an environment variable", &environment)?;
+        let scripts = process.scripts.iter().map(script).collect::<Result<_, _>>()?;
         let network = match (process.network, self.settings.network) {
             (Network::None, _) | (Network::Default, Network::None) => StepNetwork::Own,
             (Network::Host, _) | (Network::Default, Network::Host | Network::Default) => StepNetwork::Shared,
@@ -127,7 +128,17 @@ impl NamespaceLauncher {
             network,
             resolver: self.settings.resolver.clone(),
             terminal_group: ids.groups.contains(TERMINAL_GROUP).then_some(TERMINAL_GROUP),
+            scripts,
         })
+    }
+}
+
+/// Refuses a script whose name is more than one component: it would be a file elsewhere.
+fn script(file: &InlineFile) -> Result<(String, Vec<u8>), LaunchError> {
+    let is_component = !matches!(file.name.as_str(), "" | "." | "..") && !file.name.contains(['/', '\0']);
+    match is_component {
+        true => Ok((file.name.clone(), file.content.clone())),
+        false => Err(LaunchError::ScriptName(file.name.clone())),
     }
 }
 

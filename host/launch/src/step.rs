@@ -8,6 +8,7 @@ mod identity;
 mod mounts;
 mod program;
 mod root;
+mod script;
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -22,7 +22,7 @@ use crate::mount::{path_of, restrict};
 use crate::policy::{
     DEV, HOSTS, HOSTS_FILE, MOUNT_POINTS, PROC, RESOLVER_FILE, RESTRICTED_PATHS, SYS, Treatment,
 };
-use crate::step::device;
+use crate::step::{device, script};
 use crate::walk::{self, Found, refuse_missing};
 
 /// What the rest of the preparation needs of the mounts.
@@ -61,6 +61,7 @@ pub(super) fn make(request: &StepRequest) -> Result<Mounted, Failure> {
 
     let dev = mount_new("tmpfs", dev, device::FLAGS, device::OPTIONS).during(|| mount(DEV))?;
     let null = device::fill(dev.as_fd(), request.terminal_group)?;
+    script::fill(dev.as_fd(), &request.scripts)?;
     Ok(Mounted { root, null })
 }
 

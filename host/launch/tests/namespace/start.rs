@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use zoea_launch::{LaunchError, StepStatus};
-use zoea_model::TreePath;
+use zoea_model::{InlineFile, TreePath};
 use zoea_rootfs::Identity;
 
 use crate::Cases;
@@ -22,6 +22,8 @@ pub(crate) const CASES: Cases = &[
     ("set_user_id_programs_work", SEVERAL_IDS, set_user_id_programs_work),
     ("nul_bytes_are_refused", &[Way::Root], nul_bytes_are_refused),
     ("large_arguments", ALL, large_arguments),
+    ("scripts_are_there_while_it_runs", ALL, scripts_are_there_while_it_runs),
+    ("scripts_are_named_by_one_component", &[Way::Root], scripts_are_named_by_one_component),
 ];
 
 fn exit_status(bench: &Bench) {
@@ -165,4 +167,35 @@ fn large_arguments(bench: &Bench) {
     let beyond = "x".repeat(200_000);
     let ran = bench.run(&process("echo", &[&beyond]));
     assert_eq!(ran.status, StepStatus::Exited(126), "{}", ran.stderr);
+}
+
+fn inline(name: &str, content: &str) -> InlineFile {
+    InlineFile { name: name.to_owned(), content: content.into() }
+}
+
+fn scripts_are_there_while_it_runs(bench: &Bench) {
+    let mut started = process("/dev/pipes/EOF", &["argument"]);
+    started.scripts = vec![
+        inline(
+            "EOF",
+            "#!/bin/sh\necho \"$0 $1\"\nstat -c '%a %u:%g %n' /dev/pipes /dev/pipes/*\n. /dev/pipes/other\n",
+        ),
+        inline("other", "echo sourced\n"),
+    ];
+    let expected = "/dev/pipes/EOF argument\n755 0:0 /dev/pipes\n755 0:0 /dev/pipes/EOF\n\
+                    755 0:0 /dev/pipes/other\nsourced\n";
+    let ran = bench.run(&started);
+    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (StepStatus::Exited(0), expected, ""));
+    // They are in no layer, and the next step has none.
+    assert_eq!(fs::read_dir(&bench.upper).unwrap().count(), 0);
+    assert_eq!(bench.shell("ls -d /dev/pipes 2>/dev/null || echo none"), "none\n");
+}
+
+fn scripts_are_named_by_one_component(bench: &Bench) {
+    for name in ["", ".", "..", "../null", "a/b", "a\0b"] {
+        let mut started = process("true", &[]);
+        started.scripts = vec![inline(name, "")];
+        let failed = bench.try_run(&started, &root());
+        assert!(matches!(failed, Err(LaunchError::ScriptName(_))), "{name}: {failed:?}");
+    }
 }
