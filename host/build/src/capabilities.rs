@@ -9,6 +9,8 @@ use zoea_launch::{Launcher, Probe};
 use zoea_model::{Digest, Events, Timestamp};
 use zoea_rootfs::{Compression, Workspace};
 
+use crate::StepNaming;
+
 /// Tells the time, so that equal inputs can give equal bytes.
 pub trait Clock: Sync {
     /// Returns the present time.
@@ -31,6 +33,8 @@ pub struct Capabilities<'a> {
     pub launcher: Option<&'a dyn Launcher>,
     /// What this place allows a process, and why it refuses the rest.
     pub probe: &'a Probe,
+    /// How steps are called.
+    pub naming: StepNaming,
     /// The time.
     pub clock: &'a dyn Clock,
     /// Where events go.

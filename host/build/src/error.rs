@@ -15,7 +15,7 @@ const ONE_ID_HINT: &str = "steps have user 0 and group 0 only here, so commands 
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// An instruction failed.
-    #[error("Failed to build step {} of stage `{}`: `{}`", step.number, step.stage, step.text)]
+    #[error("Failed to build {}: `{}`", step.place(), step.text)]
     InStep {
         /// The step.
         step: Box<StepName>,

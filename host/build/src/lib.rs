@@ -9,7 +9,9 @@ mod capabilities;
 mod context_tree;
 mod copy_step;
 mod error;
+mod foreign;
 mod made_layer;
+mod naming;
 mod need;
 mod refusal;
 mod run;
@@ -18,4 +20,6 @@ mod step;
 
 pub use capabilities::{BaseBlobs, Capabilities, Clock, Options, TreeNeed};
 pub use error::BuildError;
+pub use naming::StepNaming;
+pub use refusal::check;
 pub use run::{Built, build};

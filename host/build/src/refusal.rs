@@ -1,13 +1,25 @@
-//! What a plan may say and this version cannot carry out. Pure.
+//! What a plan may say and cannot be carried out: by this version, or on this machine.
 //!
 //! Looked for before anything is unpacked or run: a build that cannot end well should not begin.
 
-use zoea_model::{CopyStep, Linking, Operation, Plan, RunStep, Security, Stage, Step, StepName, UserSpec};
+use zoea_model::{CopyStep, Linking, Operation, Plan, RunStep, Security, UserSpec};
 
 use crate::BuildError;
+use crate::capabilities::Capabilities;
+use crate::foreign::check_platforms;
+use crate::naming::StepNaming;
 
-/// Refuses a plan with a step that cannot be carried out.
-pub(crate) fn refuse_unbuildable(plan: &Plan) -> Result<(), BuildError> {
+/// Refuses a plan with a step that cannot be carried out here.
+///
+/// # Errors
+/// [`BuildError::InStep`] names the first such step.
+pub fn check(plan: &Plan, capabilities: &Capabilities<'_>) -> Result<(), BuildError> {
+    refuse_unbuildable(plan, &capabilities.naming)?;
+    check_platforms(plan, capabilities)
+}
+
+/// Refuses a plan with a step that can be carried out nowhere. Pure.
+pub(crate) fn refuse_unbuildable(plan: &Plan, naming: &StepNaming) -> Result<(), BuildError> {
     for stage in &plan.stages {
         for (index, step) in stage.steps.iter().enumerate() {
             let checked = match &step.operation {
@@ -16,23 +28,13 @@ pub(crate) fn refuse_unbuildable(plan: &Plan) -> Result<(), BuildError> {
                 Operation::Metadata | Operation::Workdir(_) => Ok(()),
             };
             checked.map_err(|source| BuildError::InStep {
-                step: Box::new(step_name(stage, index, step)),
+                step: Box::new(naming.name(stage, index)),
                 span: step.span,
                 source: Box::new(source),
             })?;
         }
     }
     Ok(())
-}
-
-/// Names a step in events and errors.
-pub(crate) fn step_name(stage: &Stage, index: usize, step: &Step) -> StepName {
-    StepName {
-        stage: stage.name.clone(),
-        number: index + 1,
-        total: stage.steps.len(),
-        text: step.text.clone(),
-    }
 }
 
 fn check_run(run: &RunStep) -> Result<(), BuildError> {
@@ -70,7 +72,7 @@ fn has_name(owner: &UserSpec) -> bool {
 mod tests {
     use zoea_model::{
         AddArchive, Base, CommandLine, ContextName, CopySource, HistoryEntry, ImageConfig, Mount, Network,
-        Platform, SourceSpan, StageId, TmpfsMount, TreePath,
+        Platform, SourceSpan, Stage, StageId, Step, TmpfsMount, TreePath,
     };
 
     use super::*;
@@ -86,7 +88,7 @@ mod tests {
             config: ImageConfig::default(),
         };
         let plan = Plan { stages: vec![stage], target: StageId(0), source_date: None };
-        refuse_unbuildable(&plan).err()
+        refuse_unbuildable(&plan, &StepNaming::Plain).err()
     }
 
     fn run() -> RunStep {

@@ -33,7 +33,7 @@ pub(crate) type StageResults = BTreeMap<StageId, StageResult>;
 /// # Errors
 /// The first failure stops the build. Nothing is published before the whole image is composed.
 pub fn build(plan: &Plan, capabilities: &Capabilities<'_>, options: &Options) -> Result<Built, BuildError> {
-    refuse_unbuildable(plan)?;
+    refuse_unbuildable(plan, &capabilities.naming)?;
     let source_date = options.source_date_epoch.or(plan.source_date);
     let options = &Options { source_date_epoch: source_date, ..options.clone() };
     let needed = trees_needed(plan, options.target_tree);

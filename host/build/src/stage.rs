@@ -9,7 +9,6 @@ use zoea_rootfs::{StageTree, Tree};
 use crate::BuildError;
 use crate::capabilities::TreeNeed;
 use crate::made_layer::MadeLayer;
-use crate::refusal::step_name;
 use crate::run::{Session, history_row};
 use crate::step::{context_layer, perform};
 
@@ -38,7 +37,7 @@ pub(crate) fn build_stage(
         None => None,
     };
     for (index, step) in stage.steps.iter().enumerate() {
-        let name = step_name(stage, index, step);
+        let name = session.capabilities.naming.name(stage, index);
         let layer = build_step(step, &name, tree.as_mut(), session).map_err(|source| BuildError::InStep {
             step: Box::new(name),
             span: step.span,

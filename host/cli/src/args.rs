@@ -55,8 +55,8 @@ pub(crate) struct CommonArguments {
     /// Set a label of the image
     #[arg(long = "label", value_name = "NAME=VALUE")]
     pub(crate) labels: Vec<String>,
-    /// Set an annotation of the manifest
-    #[arg(long = "annotation", value_name = "NAME=VALUE")]
+    /// Set an annotation of the manifest, or of manifest[PLATFORM], manifest-descriptor, index, index-descriptor
+    #[arg(long = "annotation", value_name = "[TYPE:]NAME=VALUE")]
     pub(crate) annotations: Vec<String>,
     /// Build this stage [default: the last one]
     #[arg(long, value_name = "STAGE")]
@@ -87,14 +87,14 @@ pub(crate) struct BuildArguments {
     /// Name the image; may be given more than once
     #[arg(short = 't', long = "tag", value_name = "NAME[:TAG]")]
     pub(crate) tags: Vec<String>,
-    /// Build for this platform
-    #[arg(long, value_name = "OS/ARCHITECTURE")]
-    pub(crate) platform: Option<String>,
+    /// Build for these platforms; several make an index
+    #[arg(long = "platform", value_name = "OS/ARCHITECTURE[/VARIANT]", value_delimiter = ',')]
+    pub(crate) platforms: Vec<String>,
     /// Use an image of another place under a name: NAME=oci-layout://DIR[:TAG],
     /// oci-archive://FILE, docker-archive://FILE or docker-image://REFERENCE
     #[arg(long = "build-context", value_name = "NAME=IMAGE")]
     pub(crate) build_contexts: Vec<String>,
-    /// Write the result: type=oci|docker|local|tar|image[,dest=PATH][,tar=false][,push=true][,name=NAME]
+    /// Write the result: type=oci|docker|local|tar|image[,dest=PATH][,tar=false][,push=true][,name=NAME][,platform-split=false]
     #[arg(short = 'o', long = "output", value_name = "SPEC")]
     pub(crate) outputs: Vec<String>,
     /// Push the image to the registry of each tag

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use zoea::model::{ImageRef, ModelError, Platform, Timestamp};
-use zoea::{Compression, ImageLocation};
+use zoea::{Annotation, Compression, ImageLocation};
 
 use crate::args::{
     BuildArguments, CommonArguments, CompressionName, ExecutorArguments, ProgressForm, Verbosity,
@@ -70,9 +70,9 @@ pub(crate) struct Options {
     /// `None` for an argument that takes its value from the environment.
     pub(crate) build_args: BTreeMap<String, Option<String>>,
     pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) annotations: BTreeMap<String, String>,
+    pub(crate) annotations: Vec<Annotation>,
     pub(crate) target: Option<String>,
-    pub(crate) platform: Platform,
+    pub(crate) platforms: Vec<Platform>,
     pub(crate) named_images: BTreeMap<String, ImageLocation>,
     pub(crate) tags: Vec<ImageRef>,
     pub(crate) outputs: Vec<OutputSpec>,
@@ -112,7 +112,7 @@ pub(crate) fn from_build(arguments: BuildArguments) -> Result<Options, CliError>
         Some(path) => DockerfileChoice::Path(path),
     };
     let pull = if arguments.pull { zoea::PullPolicy::Always } else { zoea::PullPolicy::PreferStored };
-    let base = from_common(&arguments.common, arguments.platform.as_deref(), arguments.compression)?;
+    let base = from_common(&arguments.common, &arguments.platforms, arguments.compression)?;
     check_stdout(&outputs)?;
     check_compression(&outputs, arguments.compression)?;
     Ok(Options {
@@ -145,7 +145,7 @@ pub(crate) fn from_executor(arguments: ExecutorArguments) -> Result<Options, Cli
         outputs.push(OutputSpec::Image { push: true, names: Vec::new() });
     }
     check_compression(&outputs, arguments.compression)?;
-    let base = from_common(&arguments.common, arguments.custom_platform.as_deref(), arguments.compression)?;
+    let base = from_common(&arguments.common, arguments.custom_platform.as_slice(), arguments.compression)?;
     let directions = [(arguments.insecure, Direction::Push), (arguments.insecure_pull, Direction::Pull)];
     let every = directions.into_iter().filter(|(given, _)| *given).map(|(_, direction)| direction).collect();
     Ok(Options {
@@ -162,7 +162,7 @@ pub(crate) fn from_executor(arguments: ExecutorArguments) -> Result<Options, Cli
 
 fn from_common(
     common: &CommonArguments,
-    platform: Option<&str>,
+    platforms: &[String],
     compression: CompressionName,
 ) -> Result<Options, CliError> {
     Ok(Options {
@@ -170,9 +170,9 @@ fn from_common(
         dockerfile: DockerfileChoice::Default,
         build_args: common.build_args.iter().map(|text| build_arg(text)).collect::<Result<_, _>>()?,
         labels: pairs("--label", &common.labels)?,
-        annotations: pairs("--annotation", &common.annotations)?,
+        annotations: annotations(&common.annotations)?,
         target: common.target.clone(),
-        platform: platform.map_or_else(|| Ok(Platform::host()), |text| parse("--platform", text))?,
+        platforms: self::platforms(platforms)?,
         named_images: BTreeMap::new(),
         tags: Vec::new(),
         outputs: Vec::new(),
@@ -202,6 +202,27 @@ fn parse<T: FromStr<Err = ModelError>>(flag: &'static str, text: &str) -> Result
 
 fn parse_all<T: FromStr<Err = ModelError>>(flag: &'static str, texts: &[String]) -> Result<Vec<T>, CliError> {
     texts.iter().map(|text| parse(flag, text)).collect()
+}
+
+/// Without any, the builder's own; `local` means that too, as for buildx.
+fn platforms(texts: &[String]) -> Result<Vec<Platform>, CliError> {
+    if texts.is_empty() {
+        return Ok(vec![Platform::host()]);
+    }
+    let platform = |text: &String| match text.eq_ignore_ascii_case("local") {
+        true => Ok(Platform::host()),
+        false => parse("--platform", text),
+    };
+    texts.iter().map(platform).collect()
+}
+
+fn annotations(texts: &[String]) -> Result<Vec<Annotation>, CliError> {
+    let mut annotations = Vec::new();
+    for text in texts {
+        let parsed = Annotation::parse(text);
+        annotations.extend(parsed.map_err(|error| invalid("--annotation", text, &error.to_string()))?);
+    }
+    Ok(annotations)
 }
 
 fn build_arg(text: &str) -> Result<(String, Option<String>), CliError> {
@@ -256,7 +277,7 @@ fn check_stdout(outputs: &[OutputSpec]) -> Result<(), CliError> {
             output,
             OutputSpec::OciArchive(Destination::Stdout)
                 | OutputSpec::DockerArchive(Destination::Stdout)
-                | OutputSpec::Tar(Destination::Stdout)
+                | OutputSpec::Tar(Destination::Stdout, _)
         )
     };
     match outputs.iter().filter(to_stdout).count() {
@@ -307,6 +328,8 @@ mod tests {
             &["build", "--push"][..],
             &["build", "-t", "A"],
             &["build", "--platform", "linux"],
+            &["build", "--platform", "linux/amd64,linux"],
+            &["build", "--annotation", "layer:a=b"],
             &["build", "--label", "a"],
             &["build", "--build-arg", "=a"],
             &["build", "--build-context", "a=b"],
@@ -317,6 +340,14 @@ mod tests {
         ] {
             assert!(options(words).is_err(), "{words:?}");
         }
+    }
+
+    #[test]
+    fn platforms_are_a_list_or_several_flags() {
+        let words = ["build", "--platform", "linux/arm64,local", "--platform", "linux/arm"];
+        let expected = ["linux/arm64".parse().unwrap(), Platform::host(), "linux/arm/v7".parse().unwrap()];
+        assert_eq!(options(&words).unwrap().platforms, expected);
+        assert_eq!(options(&["build"]).unwrap().platforms, [Platform::host()]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use zoea::PlatformSplit;
+
 use crate::error::CliError;
 
 /// Where a file goes.
@@ -22,10 +24,10 @@ pub(crate) enum OutputSpec {
     OciLayout(PathBuf),
     /// `type=docker,dest=FILE`.
     DockerArchive(Destination),
-    /// `type=tar,dest=FILE`.
-    Tar(Destination),
-    /// `type=local,dest=DIR`.
-    Local(PathBuf),
+    /// `type=tar,dest=FILE[,platform-split=true]`.
+    Tar(Destination, PlatformSplit),
+    /// `type=local,dest=DIR[,platform-split=true]`.
+    Local(PathBuf, PlatformSplit),
     /// `type=image[,push=true][,name=NAME]`.
     Image {
         /// Push it, rather than keep it in the state directory.
@@ -40,10 +42,10 @@ impl OutputSpec {
     /// the files on standard output.
     pub(crate) fn parse(text: &str) -> Result<Self, CliError> {
         if text == "-" {
-            return Ok(Self::Tar(Destination::Stdout));
+            return Ok(Self::Tar(Destination::Stdout, PlatformSplit::OfIndex));
         }
         if !text.contains('=') {
-            return Ok(Self::Local(PathBuf::from(text)));
+            return Ok(Self::Local(PathBuf::from(text), PlatformSplit::OfIndex));
         }
         Fields::parse(text)?.into_spec()
     }
@@ -57,12 +59,20 @@ struct Fields<'a> {
     tar: bool,
     push: bool,
     names: Vec<String>,
+    split: PlatformSplit,
 }
 
 impl<'a> Fields<'a> {
     fn parse(text: &'a str) -> Result<Self, CliError> {
-        let mut fields =
-            Self { text, kind: None, destination: None, tar: true, push: false, names: Vec::new() };
+        let mut fields = Self {
+            text,
+            kind: None,
+            destination: None,
+            tar: true,
+            push: false,
+            names: Vec::new(),
+            split: PlatformSplit::OfIndex,
+        };
         for field in text.split(',') {
             let Some((key, value)) = field.split_once('=') else {
                 return Err(fields.invalid(format!("`{field}` is no `key=value`")));
@@ -72,10 +82,12 @@ impl<'a> Fields<'a> {
                 "dest" => fields.destination = Some(value),
                 "tar" => fields.tar = fields.switch(value)?,
                 "push" => fields.push = fields.switch(value)?,
+                "platform-split" if fields.switch(value)? => fields.split = PlatformSplit::Always,
+                "platform-split" => fields.split = PlatformSplit::Never,
                 "name" => fields.names.push(value.to_owned()),
                 _ => {
                     return Err(fields.invalid(format!(
-                        "unknown key `{key}`; known are `type`, `dest`, `tar`, `push` and `name`"
+                        "unknown key `{key}`; known are `type`, `dest`, `tar`, `push`, `name` and `platform-split`"
                     )));
                 }
             }
@@ -93,6 +105,11 @@ impl<'a> Fields<'a> {
         if kind != "image" && (self.push || !self.names.is_empty()) {
             return Err(self.invalid("`push` and `name` go with `type=image` only".to_owned()));
         }
+        if !["local", "tar"].contains(&kind) && self.split != PlatformSplit::OfIndex {
+            return Err(
+                self.invalid("`platform-split` goes with `type=local` and `type=tar` only".to_owned())
+            );
+        }
         if kind != "oci" && !self.tar {
             return Err(self.invalid("`tar=false` goes with `type=oci` only".to_owned()));
         }
@@ -100,8 +117,8 @@ impl<'a> Fields<'a> {
             "oci" if self.tar => Ok(OutputSpec::OciArchive(self.file()?)),
             "oci" => Ok(OutputSpec::OciLayout(self.directory()?)),
             "docker" => Ok(OutputSpec::DockerArchive(self.file()?)),
-            "tar" => Ok(OutputSpec::Tar(self.file()?)),
-            "local" => Ok(OutputSpec::Local(self.directory()?)),
+            "tar" => Ok(OutputSpec::Tar(self.file()?, self.split)),
+            "local" => Ok(OutputSpec::Local(self.directory()?, self.split)),
             "image" if self.destination.is_some() => {
                 Err(self.invalid("`type=image` has no `dest`".to_owned()))
             }
@@ -145,10 +162,13 @@ mod tests {
             ("type=oci,dest=a.tar", OutputSpec::OciArchive(file("a.tar"))),
             ("type=oci,tar=false,dest=d", OutputSpec::OciLayout(PathBuf::from("d"))),
             ("type=docker,dest=-", OutputSpec::DockerArchive(Destination::Stdout)),
-            ("type=tar,dest=a", OutputSpec::Tar(file("a"))),
-            ("type=local,dest=d", OutputSpec::Local(PathBuf::from("d"))),
-            ("d", OutputSpec::Local(PathBuf::from("d"))),
-            ("-", OutputSpec::Tar(Destination::Stdout)),
+            ("type=tar,dest=a,platform-split=false", OutputSpec::Tar(file("a"), PlatformSplit::Never)),
+            (
+                "type=local,dest=d,platform-split=true",
+                OutputSpec::Local(PathBuf::from("d"), PlatformSplit::Always),
+            ),
+            ("d", OutputSpec::Local(PathBuf::from("d"), PlatformSplit::OfIndex)),
+            ("-", OutputSpec::Tar(Destination::Stdout, PlatformSplit::OfIndex)),
             ("type=image,push=true", OutputSpec::Image { push: true, names: vec![] }),
         ] {
             assert_eq!(OutputSpec::parse(text).unwrap(), expected, "{text}");
@@ -165,6 +185,8 @@ mod tests {
             "type=local,dest=-",
             "type=local,tar=false,dest=d",
             "type=oci,tar=maybe,dest=d",
+            "type=oci,platform-split=true,dest=d",
+            "type=local,platform-split=maybe,dest=d",
             "type=tar,push=true,dest=d",
             "type=image,dest=d",
             "type=oci,dest=a,compression=zstd",

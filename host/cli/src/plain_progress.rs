@@ -28,7 +28,7 @@ pub(crate) struct PlainProgress<W> {
 struct State<W> {
     sink: W,
     /// The unfinished last line of each stream of each running step.
-    partial: BTreeMap<(String, usize, bool), Vec<u8>>,
+    partial: BTreeMap<(String, bool), Vec<u8>>,
 }
 
 impl<W: Write + Send> PlainProgress<W> {
@@ -65,7 +65,7 @@ impl<W: Write> State<W> {
     }
 
     fn output(&mut self, step: &StepName, stream: OutputStream, bytes: &[u8]) -> std::io::Result<()> {
-        let key = (step.stage.clone(), step.number, stream == OutputStream::Stderr);
+        let key = (step.label(), stream == OutputStream::Stderr);
         let prefix = prefix(step);
         let mut pending = self.partial.remove(&key).unwrap_or_default();
         // One write for all lines that an event completes: a step may write millions.
@@ -89,7 +89,7 @@ impl<W: Write> State<W> {
 
     fn flush(&mut self, step: &StepName) -> std::io::Result<()> {
         for stderr in [false, true] {
-            if let Some(rest) = self.partial.remove(&(step.stage.clone(), step.number, stderr)) {
+            if let Some(rest) = self.partial.remove(&(step.label(), stderr)) {
                 self.sink.write_all(prefix(step).as_bytes())?;
                 self.sink.write_all(&rest)?;
                 self.sink.write_all(b"\n")?;
@@ -100,7 +100,7 @@ impl<W: Write> State<W> {
 }
 
 fn prefix(step: &StepName) -> String {
-    format!("[{} {}/{}] | ", step.stage, step.number, step.total)
+    format!("[{}] | ", step.label())
 }
 
 /// Returns the line that shows `event`, where it has one.
@@ -109,7 +109,7 @@ fn line(event: &Event) -> Option<String> {
         Event::ImageResolved { name, digest } => format!("{name} is {digest}"),
         Event::LayerStarted { digest, size } => format!("unpacking {digest} ({size} bytes)"),
         Event::StepStarted(step) => {
-            format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.text)
+            format!("[{}] {}", step.label(), step.text)
         }
         Event::Warning(Warning { span: Some(span), message, .. }) => {
             format!("warning: line {}: {message}", span.line)
@@ -164,6 +164,7 @@ fn to_json(event: &Event) -> Value {
 fn with_step(name: &str, step: &StepName, more: Value) -> Value {
     let mut value = json!({"event": name, "stage": step.stage, "step": step.number, "of": step.total});
     if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {
+        fields.extend(step.platform.iter().map(|platform| ("platform".to_owned(), json!(platform))));
         fields.extend(more);
     }
     value
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     fn step() -> StepName {
-        StepName { stage: "app".to_owned(), number: 2, total: 3, text: "RUN make".to_owned() }
+        StepName { platform: None, stage: "app".to_owned(), number: 2, total: 3, text: "RUN make".to_owned() }
     }
 
     fn written(form: Form, events: Vec<Event>) -> String {
@@ -214,6 +215,15 @@ mod tests {
         };
         let text = written(Form::Plain, vec![output(LONGEST_LINE - 1), output(5)]);
         assert_eq!(text, format!("[app 2/3] | {}\n", "x".repeat(LONGEST_LINE + 4)));
+    }
+
+    #[test]
+    fn platforms_are_part_of_a_steps_name() {
+        let step = StepName { platform: Some("linux/amd64->arm64".to_owned()), ..step() };
+        let text = written(Form::Plain, vec![Event::StepStarted(step.clone())]);
+        assert_eq!(text, "[linux/amd64->arm64 app 2/3] RUN make\n");
+        let text = written(Form::Json, vec![Event::StepStarted(step)]);
+        assert!(text.contains(r#""platform":"linux/amd64->arm64""#), "{text}");
     }
 
     #[test]

@@ -41,16 +41,21 @@ fn write_to(sink: &FileSink, bytes: &[u8]) -> Result<(), CliError> {
 /// The names are those of `docker buildx build --metadata-file`.
 fn metadata(report: &Report, tags: &[ImageRef]) -> String {
     let names: Vec<String> = tags.iter().map(ToString::to_string).collect();
-    let value = json!({
-        "containerimage.config.digest": report.config_digest,
-        "containerimage.descriptor": {
-            "mediaType": report.media_type,
-            "digest": report.digest,
-            "size": report.size,
-            "platform": report.config.platform(),
-        },
-        "containerimage.digest": report.digest,
-        "image.name": names.join(","),
+    let mut descriptor = json!({
+        "mediaType": report.media_type,
+        "digest": report.digest,
+        "size": report.size,
     });
+    if !report.annotations.is_empty() {
+        descriptor["annotations"] = json!(report.annotations);
+    }
+    let mut value = json!({});
+    if let Some(image) = &report.image {
+        value["containerimage.config.digest"] = json!(image.config_digest);
+        descriptor["platform"] = json!(image.config.platform());
+    }
+    value["containerimage.descriptor"] = descriptor;
+    value["containerimage.digest"] = json!(report.digest);
+    value["image.name"] = json!(names.join(","));
     format!("{value:#}\n")
 }

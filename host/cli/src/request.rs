@@ -31,6 +31,7 @@ pub(crate) fn prepare(options: &Options, events: &dyn Events) -> Result<Prepared
             .map_err(CliError::Context)?;
     let request = Request {
         dockerfile,
+        platforms: options.platforms.clone(),
         dockerfile_request: dockerfile_request(options),
         named_images: named_images(&options.named_images)?,
         pull: options.pull,
@@ -110,7 +111,8 @@ fn dockerfile_request(options: &Options) -> DockerfileRequest {
     DockerfileRequest {
         target: options.target.clone(),
         build_args: options.build_args.iter().filter_map(value).collect(),
-        platform: options.platform.clone(),
+        // Each of the platforms in turn takes its place.
+        platform: zoea::model::Platform::host(),
         build_platform: zoea::model::Platform::host(),
         labels: options.labels.clone(),
         named_contexts: options
@@ -144,9 +146,9 @@ fn output(spec: &OutputSpec) -> Result<Output, CliError> {
     Ok(match spec {
         OutputSpec::OciArchive(destination) => Output::OciArchive(sink(destination)?),
         OutputSpec::DockerArchive(destination) => Output::DockerArchive(sink(destination)?),
-        OutputSpec::Tar(destination) => Output::Tar(sink(destination)?),
+        OutputSpec::Tar(destination, split) => Output::Tar(sink(destination)?, *split),
         OutputSpec::OciLayout(path) => Output::OciLayout(wire::create_directory(path)?),
-        OutputSpec::Local(path) => Output::Local(wire::create_directory(path)?),
+        OutputSpec::Local(path, split) => Output::Local(wire::create_directory(path)?, *split),
         OutputSpec::Image { push: true, .. } => Output::Push,
         OutputSpec::Image { push: false, .. } => Output::Store,
     })

@@ -127,6 +127,9 @@ pub(crate) fn proxies(request: &Request) -> Vec<(String, String)> {
     variables
 }
 
+/// Build arguments that have an effect without being declared.
+const HEEDED: [&str; 2] = ["SOURCE_DATE_EPOCH", "BUILDKIT_MULTI_PLATFORM"];
+
 /// Warns of build arguments that have no effect.
 pub(crate) fn unused<'a>(
     dockerfile: &'a Dockerfile,
@@ -143,7 +146,7 @@ pub(crate) fn unused<'a>(
         .build_args
         .keys()
         .filter(|name| {
-            !names.contains(name.as_str()) && !is_proxy_variable(name) && *name != "SOURCE_DATE_EPOCH"
+            !names.contains(name.as_str()) && !is_proxy_variable(name) && !HEEDED.contains(&name.as_str())
         })
         .map(|name| match name.starts_with("BUILDKIT_") {
             true => Warning {

@@ -61,6 +61,11 @@ impl Delivery {
         }
     }
 
+    /// Returns the annotations of its descriptor.
+    pub fn annotations(&self) -> &BTreeMap<String, String> {
+        &self.annotations
+    }
+
     /// Returns its index, unless it is one image.
     pub fn index(&self) -> Option<&Index> {
         match &self.content {

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use zoea_model::Platform;
+
+use crate::foreign::Obstacle;
 use crate::probe::Probe;
 
 /// One thing that is done in a step's namespaces before its program starts.
@@ -79,6 +82,14 @@ pub enum LaunchError {
     /// No launcher works on this machine.
     #[error("Failed to find a way to run a step on this machine: {0}")]
     NoLauncher(Probe),
+    /// Programs of the step's platform do not run on this machine.
+    #[error("Failed to find a way to run programs for {platform} on this machine: {obstacle}")]
+    Foreign {
+        /// The platform.
+        platform: Platform,
+        /// Why not.
+        obstacle: Obstacle,
+    },
     /// The step needs ids that the user namespace does not have.
     #[error("Failed to give a step user {uid} and group {gid}: the builder's user namespace has no such ids")]
     NeedsIds {
@@ -161,6 +172,7 @@ impl LaunchError {
                 "a `RUN` needs root with CAP_SYS_ADMIN, or a kernel and a container that let a user make user \
                  namespaces and mount in them",
             ),
+            Self::Foreign { obstacle, .. } => Some(obstacle.hint()),
             Self::NeedsIds { .. } => Some(
                 "install newuidmap and newgidmap (Debian: `apt-get install uidmap`) and give the user subordinate \
                  ids: a line `NAME:100000:65536` in both /etc/subuid and /etc/subgid",

@@ -1,9 +1,10 @@
 //! The one way in which a build runs a process.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use zoea_model::{OutputStream, Process};
+use zoea_model::{OutputStream, Platform, Process};
 use zoea_rootfs::{Identity, Rootfs, Touched};
 
 use crate::LaunchError;
@@ -39,6 +40,12 @@ pub struct Outcome {
 pub trait Launcher: Send + Sync {
     /// Returns the name by which users know it.
     fn name(&self) -> &'static str;
+
+    /// Finds out whether programs for `platform` run here. `scratch` is a directory that nobody else uses.
+    ///
+    /// # Errors
+    /// [`LaunchError::Foreign`] says why not; others, why nothing runs.
+    fn try_platform(&self, platform: &Platform, scratch: &Path) -> Result<(), LaunchError>;
 
     /// Runs `process` in `rootfs` as `identity` and hands its output on while it runs.
     ///

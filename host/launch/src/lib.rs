@@ -26,6 +26,8 @@
 mod enter;
 mod error;
 mod executable;
+mod executable_format;
+mod foreign;
 mod id_map;
 mod launcher;
 mod mapper;
@@ -47,6 +49,7 @@ mod walk;
 
 pub use enter::enter;
 pub use error::{LaunchError, Preparation};
+pub use foreign::Obstacle;
 pub use launcher::{Launcher, Outcome, StepStatus};
 pub use namespace_launcher::{NamespaceLauncher, StepSettings};
 pub use overlay::KernelOverlay;

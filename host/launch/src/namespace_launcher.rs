@@ -10,9 +10,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
-use zoea_model::{InlineFile, Network, OutputStream, Process};
+use zoea_model::{InlineFile, Network, OutputStream, Platform, Process};
 use zoea_rootfs::{Identity, Rootfs, Touched};
 
+use crate::foreign;
 use crate::id_map::SupplementaryGroups;
 use crate::message::{StepNetwork, StepRequest, StepUser};
 use crate::policy::DEFAULT_PATH;
@@ -153,6 +154,10 @@ fn refuse_nul(what: &str, texts: &[String]) -> Result<(), LaunchError> {
 impl Launcher for NamespaceLauncher {
     fn name(&self) -> &'static str {
         "namespace"
+    }
+
+    fn try_platform(&self, platform: &Platform, scratch: &Path) -> Result<(), LaunchError> {
+        foreign::try_platform(self, platform, scratch)
     }
 
     fn run(

@@ -2,9 +2,12 @@
 
 use crate::{Digest, SourceSpan};
 
-/// Names one step in output: `[stage 2/5] RUN make`.
+/// Names one step in output: `[stage 2/5] RUN make`, or `[linux/arm64 stage 2/5] RUN make`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepName {
+    /// What it is built for, where several images are built: `linux/arm64`, or `linux/amd64->arm64` in a stage whose
+    /// platform is not the image's.
+    pub platform: Option<String>,
     /// The stage's name.
     pub stage: String,
     /// The step's position in its stage, from 1.
@@ -13,6 +16,20 @@ pub struct StepName {
     pub total: usize,
     /// The instruction on one line.
     pub text: String,
+}
+
+impl StepName {
+    /// Returns where the step stands, for a sentence: ``step 2 of stage `app` for linux/arm64``.
+    pub fn place(&self) -> String {
+        let platform = self.platform.as_ref().map(|platform| format!(" for {platform}")).unwrap_or_default();
+        format!("step {} of stage `{}`{platform}", self.number, self.stage)
+    }
+
+    /// Returns the step's name as progress shows it: `linux/arm64 app 2/5`.
+    pub fn label(&self) -> String {
+        let platform = self.platform.as_ref().map(|platform| format!("{platform} ")).unwrap_or_default();
+        format!("{platform}{} {}/{}", self.stage, self.number, self.total)
+    }
 }
 
 /// Which stream a step's output came from.

@@ -11,16 +11,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, Mode, Timespec, Timestamps};
 use rustix::io::Errno;
-use zoea_model::{Change, Changes, Entry, Node, Timestamp, TreePath};
+use zoea_model::{Attributes, Change, Changes, Entry, Node, Timestamp, TreePath};
 
 use crate::content::clone_file;
 use crate::error::invalid;
 use crate::layer_disk as disk;
-use crate::pack::pack_content;
+use crate::pack::{pack_content, pack_trees};
 use crate::{Compression, PackOptions, RootfsError, TreeView};
 
 /// The bits of a mode that a directory export keeps.
 const PERMISSION_BITS: u32 = 0o1777;
+
+/// The mode of a directory that holds a tree among others.
+const DIRECTORY_MODE: u32 = 0o755;
 
 /// Writes the whole tree as an uncompressed tar archive: equal trees give equal bytes.
 ///
@@ -33,10 +36,36 @@ pub fn export_tar(
     latest: Option<Timestamp>,
     sink: &mut dyn Write,
 ) -> Result<(), RootfsError> {
-    let below_root = view.baseline().entries().filter(|(path, _)| !path.is_root());
-    let changes = Changes(below_root.map(|(path, entry)| (path, Change::Upsert(entry))).collect());
     let options = PackOptions { compression: Compression::None, source_date_epoch: latest };
-    pack_content(&changes, view.dir(), &options, sink).map(drop)
+    pack_content(&all_below_root(view), view.dir(), &options, sink).map(drop)
+}
+
+/// As [`export_tar`], with each tree in a directory of its own, which has mode 0755 and the time `made`.
+///
+/// # Errors
+/// As [`export_tar`]; refuses a name that is no name of a directory.
+pub fn export_tar_of_several(
+    views: &[(&str, &TreeView)],
+    made: Timestamp,
+    latest: Option<Timestamp>,
+    sink: &mut dyn Write,
+) -> Result<(), RootfsError> {
+    let attributes = Attributes::root_owned(DIRECTORY_MODE, made);
+    let directory = Entry { node: Node::Directory, attributes, hard_link_to: None };
+    let mut trees = Vec::new();
+    for (name, view) in views {
+        let below = TreePath::new(name)
+            .map_err(|error| RootfsError::WriteLayer { source: io::Error::other(error) })?;
+        let mut changes = all_below_root(view);
+        changes.0.insert(TreePath::root(), Change::Upsert(directory.clone()));
+        trees.push((below, changes, view.dir()));
+    }
+    pack_trees(&trees, latest, sink)
+}
+
+fn all_below_root(view: &TreeView) -> Changes {
+    let below_root = view.baseline().entries().filter(|(path, _)| !path.is_root());
+    Changes(below_root.map(|(path, entry)| (path, Change::Upsert(entry))).collect())
 }
 
 /// Writes the whole tree into `target`, among what is there already.

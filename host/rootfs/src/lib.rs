@@ -67,7 +67,7 @@ pub use copy::{CopyRequest, DestinationForm, Owner, SourceItem, copy};
 pub use copy_tree::CopyTree;
 pub use diff::{Touched, diff};
 pub use error::RootfsError;
-pub use export::{export_directory, export_tar};
+pub use export::{export_directory, export_tar, export_tar_of_several};
 pub use import::{LayerInput, OpenLayer};
 pub use independent::IndependentTree;
 pub use index::{IndexRow, LayerIndex};

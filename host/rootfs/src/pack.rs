@@ -67,6 +67,23 @@ pub(crate) fn pack_content(
     pack_on_threads(changes, content, options, sink, processors.min(MAX_THREADS))
 }
 
+/// Writes several trees as one archive, each below a name of its own; times as [`pack`] writes them.
+pub(crate) fn pack_trees(
+    trees: &[(TreePath, Changes, &Dir)],
+    latest: Option<Timestamp>,
+    sink: &mut dyn Write,
+) -> Result<(), RootfsError> {
+    let failed = |source| RootfsError::WriteLayer { source };
+    let mut tar = TarWriter::new(sink);
+    for (below, changes, content) in trees {
+        let (rows, buffer) = (BTreeMap::new(), ContentBuffer::new());
+        let mut packing = Packing { tar, below: below.clone(), content, latest, rows, buffer };
+        packing.write(changes)?;
+        tar = packing.tar;
+    }
+    tar.finish().map_err(failed)?.flush().map_err(failed)
+}
+
 fn pack_on_threads(
     changes: &Changes,
     content: &Dir,
@@ -79,6 +96,7 @@ fn pack_on_threads(
     let encoder = Encoder::new(compressed, options.compression, threads).map_err(failed)?;
     let mut packing = Packing {
         tar: TarWriter::new(HashingWriter::new(encoder)),
+        below: TreePath::root(),
         content,
         latest: options.source_date_epoch,
         rows: BTreeMap::new(),
@@ -100,6 +118,8 @@ fn pack_on_threads(
 
 struct Packing<'a, W: Write> {
     tar: TarWriter<W>,
+    /// Where in the archive all paths are.
+    below: TreePath,
     content: &'a Dir,
     latest: Option<Timestamp>,
     rows: BTreeMap<TreePath, IndexRow>,
@@ -139,7 +159,13 @@ impl<W: Write> Packing<'_, W> {
         let mut known = entry.clone();
         let mut written = entry.clone();
         written.attributes.mtime = self.written_time(entry.attributes.mtime);
-        self.tar.header(path, &written)?;
+        if self.below.is_root() {
+            self.tar.header(path, &written)?;
+        } else {
+            let moved = |path: &TreePath| self.below.join(path.as_bytes()).map_err(io::Error::other);
+            written.hard_link_to = entry.hard_link_to.as_ref().map(moved).transpose()?;
+            self.tar.header(&moved(path)?, &written)?;
+        }
         if let Some(first) = &entry.hard_link_to {
             let first = self.rows.get(first).and_then(IndexRow::entry);
             known.node =

@@ -80,6 +80,14 @@ impl Workspace {
         StageTree::start(Arc::clone(&self.0), base)
     }
 
+    /// Makes an empty directory and returns where it lies; it is removed with everything else.
+    ///
+    /// # Errors
+    /// Reports what the disk refused.
+    pub fn directory(&self) -> Result<PathBuf, RootfsError> {
+        self.0.room("directory").map(|room| room.path)
+    }
+
     /// Makes `tree` readable as a whole.
     ///
     /// # Errors

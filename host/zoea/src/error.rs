@@ -10,7 +10,7 @@ use zoea_launch::StepStatus;
 use zoea_model::{SourceSpan, StepName};
 use zoea_rootfs::RootfsError;
 
-use crate::ResolveError;
+use crate::{RequestError, ResolveError};
 
 /// Whose fault a failure is. A command line turns it into an exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub enum Kind {
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ZoeaError {
+    /// The parts of the request do not go together.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// The Dockerfile cannot be built. The text shows the place, the line and a hint.
     #[error("{rendered}")]
     Dockerfile {
@@ -52,8 +55,7 @@ pub enum ZoeaError {
         source: Box<ResolveError>,
     },
     /// A step failed.
-    #[error("{file}:{}:{}: Failed to build step {} of stage `{}`: `{}`", span.line, span.column,
-            step.number, step.stage, step.text)]
+    #[error("{file}:{}:{}: Failed to build {}: `{}`", span.line, span.column, step.place(), step.text)]
     Step {
         /// The Dockerfile's name.
         file: String,
@@ -104,6 +106,7 @@ impl ZoeaError {
     /// Says whose fault it is.
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Request(_) => Kind::Usage,
             Self::Dockerfile { .. } => Kind::Dockerfile,
             Self::Resolve { source, .. } => match source.as_ref() {
                 ResolveError::Reference(_) => Kind::Dockerfile,
@@ -121,6 +124,7 @@ impl ZoeaError {
     /// Returns advice on what to do, where there is any.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Request(source) => source.hint().map(str::to_owned),
             // The rendered text ends with it.
             Self::Dockerfile { .. } => None,
             Self::Resolve { source, .. } => source.hint(),

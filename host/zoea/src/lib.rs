@@ -4,21 +4,25 @@
 //! use comes in [`Authority`], what it should do in [`Request`].
 #![forbid(unsafe_code)]
 
+mod annotation;
 mod authority;
 mod error;
 mod export;
 mod file_sink;
 mod location;
 mod pipeline;
+mod platforms;
 mod request;
 mod resolve;
 
+pub use annotation::{Annotation, AnnotationError, AnnotationPlace};
 pub use authority::Authority;
 pub use error::{Kind, ZoeaError};
 pub use file_sink::FileSink;
 pub use location::{ImageLocation, LocationError};
-pub use pipeline::{Report, build};
-pub use request::{DockerfileText, NamedImage, Output, PullPolicy, Request};
+pub use pipeline::{Report, ReportedImage, build};
+pub use platforms::RequestError;
+pub use request::{DockerfileText, NamedImage, Output, PlatformSplit, PullPolicy, Request};
 pub use resolve::ResolveError;
 
 pub use zoea_build::Clock;

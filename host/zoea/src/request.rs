@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use cap_std::fs::Dir;
 use zoea_image::ImageFormat;
-use zoea_model::{ImageRef, Timestamp};
+use zoea_model::{ImageRef, Platform, Timestamp};
 use zoea_rootfs::Compression;
 
-use crate::FileSink;
+use crate::{Annotation, FileSink};
 
 /// A Dockerfile with the name that errors show.
 #[derive(Debug, Clone)]
@@ -49,6 +49,17 @@ pub enum NamedImage {
     },
 }
 
+/// Whether the files of a platform go into a directory of their own, `linux_arm64`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlatformSplit {
+    /// Where the result is an index.
+    OfIndex,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// One thing to make of the result.
 #[derive(Debug)]
 pub enum Output {
@@ -63,15 +74,15 @@ pub enum Output {
     /// Write an OCI layout into a directory.
     OciLayout(Dir),
     /// Write the target's files as a tar archive.
-    Tar(FileSink),
+    Tar(FileSink, PlatformSplit),
     /// Write the target's files into a directory.
-    Local(Dir),
+    Local(Dir, PlatformSplit),
 }
 
 impl Output {
     /// Says whether this output reads the target's files rather than its image.
     pub fn reads_files(&self) -> bool {
-        matches!(self, Self::Tar(_) | Self::Local(_))
+        matches!(self, Self::Tar(..) | Self::Local(..))
     }
 
     /// Says whether this output reads every blob of the image, base layers included.
@@ -85,7 +96,9 @@ impl Output {
 pub struct Request {
     /// What to build.
     pub dockerfile: DockerfileText,
-    /// The values that the Dockerfile sees.
+    /// What images are built for, in the order in which an index lists them; each once.
+    pub platforms: Vec<Platform>,
+    /// The values that the Dockerfile sees. Its own platform is replaced by each of `platforms`.
     pub dockerfile_request: zoea_dockerfile::Request,
     /// Images under names of their own.
     pub named_images: BTreeMap<String, NamedImage>,
@@ -99,8 +112,8 @@ pub struct Request {
     pub compression: Compression,
     /// Media types of the image.
     pub format: ImageFormat,
-    /// Annotations of the manifest.
-    pub annotations: BTreeMap<String, String>,
+    /// Annotations; a later one of the same place and key counts.
+    pub annotations: Vec<Annotation>,
     /// The date of everything that the build itself dates.
     pub source_date_epoch: Option<Timestamp>,
     /// How many layers are fetched and unpacked at once.

@@ -1,4 +1,4 @@
-//! Names of images → manifests, and with them Dockerfile → plan.
+//! Names of images → manifests, and with them Dockerfile → plans, one for each platform.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -45,34 +45,68 @@ impl From<ImageError> for ResolveError {
     }
 }
 
-/// A plan with the images that it names.
+/// The plans with the images that they name.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    pub(crate) plan: Plan,
+    /// For each platform of the request, in its order.
+    pub(crate) plans: Vec<Plan>,
     /// By the digest of the manifest.
     pub(crate) images: BTreeMap<Digest, Image>,
 }
 
-/// Lowers the Dockerfile, resolving the images that it turns out to need.
-///
-/// Ends because each round adds images that the Dockerfile or an inherited ONBUILD names, and none twice.
+/// What was found out for one platform and holds for the next.
+#[derive(Debug, Default)]
+struct Findings {
+    known: Known,
+    images: BTreeMap<Digest, Image>,
+    told: Vec<Warning>,
+}
+
+impl Findings {
+    /// Passes a warning on, once for all platforms.
+    fn warn(&mut self, warning: Warning, authority: &Authority<'_>) {
+        if !self.told.contains(&warning) {
+            self.told.push(warning.clone());
+            authority.events.emit(Event::Warning(warning));
+        }
+    }
+}
+
+/// Lowers the Dockerfile for every platform.
 pub(crate) fn resolve(
     dockerfile: &Dockerfile,
     request: &Request,
     authority: &Authority<'_>,
 ) -> Result<Resolved, ZoeaError> {
+    let mut findings = Findings::default();
+    let mut plans = Vec::new();
+    for platform in &request.platforms {
+        plans.push(plan(dockerfile, platform, request, authority, &mut findings)?);
+    }
+    Ok(Resolved { plans, images: findings.images })
+}
+
+/// Lowers the Dockerfile for one platform, resolving the images that it turns out to need.
+///
+/// Ends because each round adds images that the Dockerfile or an inherited ONBUILD names, and none twice.
+fn plan(
+    dockerfile: &Dockerfile,
+    platform: &Platform,
+    request: &Request,
+    authority: &Authority<'_>,
+    findings: &mut Findings,
+) -> Result<Plan, ZoeaError> {
     let text = &request.dockerfile;
-    let mut known = Known::default();
-    let mut images = BTreeMap::new();
+    let asked = zoea_dockerfile::Request { platform: platform.clone(), ..request.dockerfile_request.clone() };
     loop {
-        let lowered = zoea_dockerfile::lower(dockerfile, &request.dockerfile_request, &known)
+        let lowered = zoea_dockerfile::lower(dockerfile, &asked, &findings.known)
             .map_err(|error| ZoeaError::dockerfile(&error, &text.name, &text.bytes))?;
         match lowered {
             Lowered::Plan { plan, warnings } => {
                 for warning in warnings {
-                    authority.events.emit(Event::Warning(warning));
+                    findings.warn(warning, authority);
                 }
-                return Ok(Resolved { plan, images });
+                return Ok(plan);
             }
             Lowered::Needs(Needs { images: requests, .. }) => {
                 for wanted in requests {
@@ -82,11 +116,14 @@ pub(crate) fn resolve(
                         name: wanted.name.clone(),
                         source: Box::new(source),
                     })?;
-                    warn_of_platform(&wanted, &image, authority);
+                    if let Some(warning) = platform_warning(&wanted, &image) {
+                        findings.warn(warning, authority);
+                    }
                     let digest = image.digest();
                     authority.events.emit(Event::ImageResolved { name: wanted.name.clone(), digest });
-                    known.images.insert(wanted.key(), KnownImage { digest, config: image.config().clone() });
-                    images.insert(digest, image);
+                    let known = KnownImage { digest, config: image.config().clone() };
+                    findings.known.images.insert(wanted.key(), known);
+                    findings.images.insert(digest, image);
                 }
             }
         }
@@ -94,12 +131,11 @@ pub(crate) fn resolve(
 }
 
 /// An image that is for one platform only is taken whatever was asked for, as BuildKit takes it.
-fn warn_of_platform(wanted: &ImageRequest, image: &Image, authority: &Authority<'_>) {
+fn platform_warning(wanted: &ImageRequest, image: &Image) -> Option<Warning> {
     let found = image.platform();
-    if !wanted.platform.accepts(&found) {
-        let message = format!("image `{}` is for {found}, not for {} as asked", wanted.name, wanted.platform);
-        authority.events.emit(Event::Warning(Warning { span: Some(wanted.span), ..Warning::new(message) }));
-    }
+    let message = format!("image `{}` is for {found}, not for {} as asked", wanted.name, wanted.platform);
+    let warning = Warning { span: Some(wanted.span), ..Warning::new(message) };
+    (!wanted.platform.accepts(&found)).then_some(warning)
 }
 
 fn open(wanted: &ImageRequest, request: &Request, authority: &Authority<'_>) -> Result<Image, ResolveError> {

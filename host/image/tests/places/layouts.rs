@@ -57,7 +57,7 @@ fn what_skopeo_wrote_is_read_and_kept() {
     let (path, directory) = scratch();
     Layout::create(&directory)
         .unwrap()
-        .put(&image(&blobs, None, &["a"], ImageFormat::Oci), &["a:1".parse().unwrap()])
+        .put(image(&blobs, None, &["a"], ImageFormat::Oci), &["a:1".parse().unwrap()])
         .unwrap();
     let (copy, copied) = scratch();
     let to = format!("oci:{}:theirs", copy.path().display());

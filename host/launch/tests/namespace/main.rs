@@ -15,6 +15,7 @@
 mod bench;
 mod ending;
 mod entry;
+mod foreign;
 mod isolation;
 mod mounts;
 mod output;
@@ -43,6 +44,7 @@ struct Case {
 /// All tests.
 fn cases() -> Vec<Case> {
     [
+        foreign::CASES,
         start::CASES,
         output::CASES,
         isolation::CASES,
