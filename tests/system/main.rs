@@ -14,6 +14,7 @@ mod memory;
 mod metadata;
 mod outputs;
 mod owners;
+mod platforms;
 mod pushing;
 mod result;
 mod stages;

@@ -1,5 +1,6 @@
 //! The files that tell other programs what was built: `--iidfile`, `--digest-file`, `--metadata-file`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -41,21 +42,24 @@ fn write_to(sink: &FileSink, bytes: &[u8]) -> Result<(), CliError> {
 /// The names are those of `docker buildx build --metadata-file`.
 fn metadata(report: &Report, tags: &[ImageRef]) -> String {
     let names: Vec<String> = tags.iter().map(ToString::to_string).collect();
-    let mut descriptor = json!({
-        "mediaType": report.media_type,
-        "digest": report.digest,
-        "size": report.size,
-    });
+    let mut descriptor = BTreeMap::from([
+        ("mediaType", json!(report.media_type)),
+        ("digest", json!(report.digest)),
+        ("size", json!(report.size)),
+    ]);
     if !report.annotations.is_empty() {
-        descriptor["annotations"] = json!(report.annotations);
+        descriptor.insert("annotations", json!(report.annotations));
     }
-    let mut value = json!({});
+    let mut value = BTreeMap::from([
+        ("containerimage.digest", json!(report.digest)),
+        ("image.name", json!(names.join(","))),
+    ]);
+    // An index has neither.
     if let Some(image) = &report.image {
-        value["containerimage.config.digest"] = json!(image.config_digest);
-        descriptor["platform"] = json!(image.config.platform());
+        value.insert("containerimage.config.digest", json!(image.config_digest));
+        descriptor.insert("platform", json!(image.config.platform()));
     }
-    value["containerimage.descriptor"] = descriptor;
-    value["containerimage.digest"] = json!(report.digest);
-    value["image.name"] = json!(names.join(","));
+    value.insert("containerimage.descriptor", json!(descriptor));
+    let value = json!(value);
     format!("{value:#}\n")
 }
