@@ -66,13 +66,19 @@ pub(crate) enum Json {
 /// Reads a JSON array.
 ///
 /// # Errors
-/// Refuses a well-formed array that holds anything but strings, as BuildKit does.
+/// Refuses a well-formed array that holds anything but strings, as BuildKit does, and one with half a character, which
+/// BuildKit replaces.
 pub(crate) fn json(part: Part<'_>) -> Result<Json, DockerfileError> {
     let text = part.text();
     if !text.starts_with('[') {
         return Ok(Json::Text);
     }
-    let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(text) else { return Ok(Json::Text) };
+    let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(text) else {
+        return match text.to_ascii_lowercase().match_indices("\\ud").any(|(at, _)| is_surrogate(text, at)) {
+            true => Err(Problem::JsonSurrogate.at(part.span())),
+            false => Ok(Json::Text),
+        };
+    };
     let mut strings = Vec::with_capacity(values.len());
     for value in values {
         match value {
@@ -85,6 +91,12 @@ pub(crate) fn json(part: Part<'_>) -> Result<Json, DockerfileError> {
         }
     }
     Ok(Json::Array(strings))
+}
+
+/// Says whether the `\u` at `at` stands for half of a surrogate pair.
+fn is_surrogate(text: &str, at: usize) -> bool {
+    let digits = text.get(at + 2..at + 6).unwrap_or_default();
+    u32::from_str_radix(digits, 16).is_ok_and(|code| (0xD800..0xE000).contains(&code))
 }
 
 /// Reads a command in its JSON or its shell form.
@@ -175,6 +187,10 @@ mod tests {
         for text in ["['a']", "[\"a\"] b", "[\"a\"", "a", "", "[ -f x ]", "[\"a\",]"] {
             assert_eq!(read(text).unwrap(), None, "{text}");
         }
+        for text in [r#"["\ud800"]"#, r#"["\uDC00 a"]"#] {
+            assert_eq!(read(text).unwrap_err().problem(), &Problem::JsonSurrogate, "{text}");
+        }
+        assert_eq!(read(r#"["\ud83d\ude00"]"#).unwrap(), Some(vec!["\u{1f600}".to_owned()]));
         for text in ["[1]", "[\"a\", null]", "[[]]"] {
             assert_eq!(read(text).unwrap_err().problem(), &Problem::JsonNotStrings, "{text}");
         }

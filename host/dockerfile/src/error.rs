@@ -212,6 +212,9 @@ pub enum Problem {
     /// A JSON array holds something other than strings.
     #[error("A list in JSON form may hold strings only")]
     JsonNotStrings,
+    /// A list in JSON form holds half a character.
+    #[error("A `\\u` with half of a surrogate pair stands for no character")]
+    JsonSurrogate,
     /// `SHELL` is not in JSON form.
     #[error("`SHELL` needs its JSON form")]
     ShellNotJson,
@@ -540,10 +543,16 @@ impl Problem {
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other problem has a fixed hint or none")]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::UnknownInstruction { name, .. } if name.contains(char::is_whitespace) => Some(
+                "a no-break space or the like stands in this word: type a plain blank instead".to_owned(),
+            ),
             Self::UnknownInstruction { closest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             Self::UnknownInstruction { above: Some(above), .. } => Some(above.hint()),
             Self::UnknownInstruction { name, .. } if name.starts_with("//") || name.starts_with("--") => {
                 Some("a comment begins with `#`".to_owned())
+            }
+            Self::HeredocOpen { name, .. } if name.is_empty() => {
+                Some("its name is empty, so that an empty line ends it".to_owned())
             }
             Self::HeredocOpen { near_miss: Some(line), .. } => Some(format!(
                 "take away the blanks around the name in line {line}; after `<<-` tabs may stand before it"
@@ -587,6 +596,7 @@ impl Problem {
             Self::BeforeFrom { .. } => "only `ARG` may stand before the first `FROM`",
             Self::CheckDirective { .. } => "known options are `skip=…`, `error=true` and `experimental=…`",
             Self::ShellNotJson => "write `SHELL [\"/bin/bash\", \"-c\"]`",
+            Self::JsonSurrogate => "write the character itself",
             Self::JsonNotStrings => "put every element into double quotes",
             Self::StageName { .. } => {
                 "a stage's name begins with a letter and goes on with letters, digits, `-`, `_` and `.`"
