@@ -197,7 +197,7 @@ impl DirectiveReader {
 const KEYS: [&str; 3] = ["syntax", "escape", "check"];
 
 /// Splits `key = value` with a key of letters and digits and a value that is not empty.
-fn split(comment: &str) -> Option<(String, &str)> {
+pub(crate) fn split(comment: &str) -> Option<(String, &str)> {
     let blanks = [' ', '\t', '\u{c}', '\r'];
     let (key, value) = comment.trim_start().split_once('=')?;
     let (key, value) = (key.trim_end_matches(blanks), value.trim_matches(blanks));
@@ -206,7 +206,8 @@ fn split(comment: &str) -> Option<(String, &str)> {
     (word && !value.is_empty()).then(|| (key.to_ascii_lowercase(), value))
 }
 
-fn check(value: &str, span: SourceSpan) -> Result<Check, DockerfileError> {
+/// Reads a choice of build checks, from the directive or from elsewhere.
+pub(crate) fn check(value: &str, span: SourceSpan) -> Result<Check, DockerfileError> {
     let mut check = Check {
         span,
         skip: RuleSet::default(),

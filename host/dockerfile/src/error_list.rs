@@ -27,7 +27,7 @@ impl ErrorList {
     /// Adds those of another list.
     pub(crate) fn and(mut self, others: Self) -> Self {
         self.more += others.more;
-        others.errors.into_iter().for_each(|error| self.push(error));
+        self.extend(others.errors);
         self
     }
 
@@ -43,6 +43,12 @@ impl ErrorList {
             Some(errors) => Err(DockerfileErrors { more: errors.more + more, ..errors }),
             None => Ok(()),
         }
+    }
+}
+
+impl Extend<DockerfileError> for ErrorList {
+    fn extend<T: IntoIterator<Item = DockerfileError>>(&mut self, errors: T) {
+        errors.into_iter().for_each(|error| self.push(error));
     }
 }
 

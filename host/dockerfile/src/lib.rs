@@ -46,6 +46,7 @@ mod shell_words;
 mod signal;
 mod source;
 mod source_date;
+mod stray;
 mod suggest;
 mod url;
 mod words;

@@ -3,14 +3,14 @@
 //! Owns which errors one file gives: every one that is not just a consequence of another.
 
 use crate::ast::{Command, Dockerfile, GlobalArguments, Instruction, StageBlock};
-use crate::directives::Escape;
-use crate::error::{Above, DockerfileError, Missing, Problem};
+use crate::error::{DockerfileError, Problem};
 use crate::error_list::{DockerfileErrors, ErrorList};
 use crate::heredoc;
 use crate::instruction::{self, Attached, Parsed};
 use crate::keyword::Keyword;
 use crate::line::Line;
 use crate::source::{LineState, Logical, Source};
+use crate::stray::Before;
 
 /// The most instructions of one file: far above any real one, and few enough to be held as a tree.
 const MOST_INSTRUCTIONS: usize = 100_000;
@@ -72,27 +72,6 @@ enum Opened {
     Stage,
 }
 
-/// Whether a line ends as no command does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// With `&&`, `|` or the like.
-    Operator,
-    /// With anything else.
-    Other,
-}
-
-/// What the line before was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Before {
-    /// There was none, or a wrong one.
-    #[default]
-    Other,
-    /// An instruction that may go on, where it ends, and how it may have been cut off.
-    Instruction(Keyword, usize, Missing, Ending),
-    /// One that is no instruction, not even a misspelt one.
-    Stray,
-}
-
 /// The tree in the making.
 #[derive(Debug, Default)]
 struct Tree {
@@ -126,9 +105,8 @@ impl Tree {
             Ok(Parsed::Instruction(instruction)) => self.instruction(instruction),
             Err(error) => self.wrong(error, keyword, before),
         }
-        if let Some(keyword) = keyword.filter(|keyword| documents == 0 && goes_on(*keyword)) {
-            let (missing, ending) = cut(part.text(), escape);
-            self.before = Before::Instruction(keyword, part.span().end_line, missing, ending);
+        if let Some(keyword) = keyword.filter(|_| documents == 0) {
+            self.before = Before::instruction(keyword, part, escape);
         }
     }
 
@@ -149,64 +127,19 @@ impl Tree {
     }
 
     fn wrong(&mut self, error: DockerfileError, keyword: Option<Keyword>, before: Before) {
-        // Whatever it is, it may have been meant as a `FROM`.
-        if matches!(keyword, None | Some(Keyword::From)) {
-            self.opened = Opened::Stage;
+        match keyword {
+            // Whatever it is, it may have been meant as a `FROM`.
+            None | Some(Keyword::From) => self.opened = Opened::Stage,
+            Some(_) => {}
         }
-        let (Problem::UnknownInstruction { name, closest, .. }, Some(span), None) =
-            (error.problem(), error.span(), keyword)
-        else {
+        let is_unknown = matches!(error.problem(), Problem::UnknownInstruction { .. });
+        if keyword.is_some() || !is_unknown {
             return self.errors.push(error);
-        };
-        let (name, mut closest) = (name.clone(), closest.clone());
-        let above = match before {
-            Before::Instruction(keyword, line, missing, ending) if line + 1 == span.line => {
-                if span.column > 1 || ending == Ending::Operator {
-                    closest = None;
-                }
-                Some(Above { instruction: keyword.name(), line, missing })
-            }
-            Before::Instruction(..) | Before::Stray | Before::Other => None,
-        };
-        if closest.is_none() {
-            self.before = Before::Stray;
-            // One lost continuation or `<<` makes many such lines; the first one says it.
-            if before == Before::Stray {
-                return;
-            }
         }
-        self.errors.push(Problem::UnknownInstruction { name, closest, above }.at(span));
+        let (stray, after) = before.judge(error);
+        self.before = after;
+        self.errors.extend(stray);
     }
-}
-
-/// Says whether an instruction is often continued.
-fn goes_on(keyword: Keyword) -> bool {
-    match keyword {
-        Keyword::Add
-        | Keyword::Arg
-        | Keyword::Cmd
-        | Keyword::Copy
-        | Keyword::Entrypoint
-        | Keyword::Env
-        | Keyword::Expose
-        | Keyword::Healthcheck
-        | Keyword::Label
-        | Keyword::OnBuild
-        | Keyword::Run
-        | Keyword::Shell
-        | Keyword::Volume => true,
-        Keyword::From | Keyword::Maintainer | Keyword::StopSignal | Keyword::User | Keyword::Workdir => false,
-    }
-}
-
-/// Guesses how a line was cut off if the next one belongs to it.
-fn cut(line: &str, escape: Escape) -> (Missing, Ending) {
-    let missing = match line.contains("<<") && !line.contains("<<<") {
-        true => Missing::HereDocument,
-        false => Missing::Continuation(escape),
-    };
-    let operator = ["&&", "||", "|", ";", ",", "\\", "`"].iter().any(|end| line.trim_end().ends_with(end));
-    (missing, if operator { Ending::Operator } else { Ending::Other })
 }
 
 #[cfg(test)]
