@@ -9,7 +9,8 @@ use crate::ast::{
 };
 use crate::directives::{CheckSeverity, Directives, Escape, RuleSet};
 
-/// Where a line is broken, so that no line is longer than the language allows (65,535 bytes).
+/// From where on a line is broken at the next character that may begin one: the language allows 65,535 bytes, and no real
+/// file has thousands of blanks or `#` in a row.
 const LONGEST_LINE: usize = 60_000;
 
 /// Writes a tree as a Dockerfile.
