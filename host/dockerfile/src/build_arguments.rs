@@ -9,15 +9,19 @@ use zoea_model::{SourceSpan, Warning};
 
 use crate::ast::{ArgumentDeclaration, Command, Dockerfile, HereDocument, Instruction, Word};
 use crate::budget::Budget;
+use crate::check::CHECK_ARGUMENT;
 use crate::directives::Escape;
 use crate::environment::Environment;
 use crate::error::DockerfileError;
 use crate::request::Request;
 use crate::suggest::closest;
-use crate::words::{self, WordError, expand, expand_words};
+use crate::words::{self, Expansion, Names, WordError, expand, expand_words};
 
 /// The proxy variables that reach every `RUN` without a declaration, in the order in which BuildKit sets them.
 const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+
+/// The argument that fixes the date of a build.
+const SOURCE_DATE: &str = "SOURCE_DATE_EPOCH";
 
 /// Says whether a variable tells programs how to reach the network.
 ///
@@ -33,9 +37,19 @@ pub(crate) fn expand_word(
     environment: &Environment,
     budget: &Budget,
 ) -> Result<String, DockerfileError> {
+    Ok(expand_with_names(word, escape, environment, budget)?.result)
+}
+
+/// Replaces the variables of a word, and tells which it looked for.
+pub(crate) fn expand_with_names(
+    word: &Word,
+    escape: Escape,
+    environment: &Environment,
+    budget: &Budget,
+) -> Result<Expansion<String>, DockerfileError> {
     let expansion = expand(&word.text, escape, environment).map_err(|error| at(word, error))?;
     budget.spend(expansion.result.len() + expansion.cost, word.span)?;
-    Ok(expansion.result)
+    Ok(expansion)
 }
 
 /// Replaces the variables of a word, splits it at its blanks and pays for the result.
@@ -55,14 +69,14 @@ pub(crate) fn expand_document(
     document: &HereDocument,
     environment: &Environment,
     budget: &Budget,
-) -> Result<String, DockerfileError> {
+) -> Result<Expansion<String>, DockerfileError> {
     let expansion = words::expand_document(&document.content, environment).map_err(|error| {
         let lines = document.content.chars().take(error.offset).filter(|one| *one == '\n').count();
         let line = (document.span.line + lines).min(document.span.end_line.max(document.span.line));
         error.problem.at(SourceSpan { line, column: 1, end_line: line })
     })?;
     budget.spend(expansion.result.len() + expansion.cost, document.span)?;
-    Ok(expansion.result)
+    Ok(expansion)
 }
 
 fn at(word: &Word, WordError { offset, problem }: WordError) -> DockerfileError {
@@ -75,19 +89,59 @@ pub(crate) fn globals(
     request: &Request,
     budget: &Budget,
 ) -> Result<Environment, DockerfileError> {
-    let mut globals = automatic(dockerfile, request);
-    for ArgumentDeclaration { name, default } in declarations(dockerfile) {
-        let value = match (request.build_args.get(&name.text), default) {
-            (Some(given), _) => given.clone(),
-            (None, Some(default)) => expand_word(default, dockerfile.directives.escape, &globals, budget)?,
-            (None, None) => continue,
+    visit_globals(dockerfile, request, budget, |_, _, _| ())
+}
+
+/// Returns the variables that a `FROM` sees; tells `each` of every declaration, with its value and the names that its
+/// default looks up.
+pub(crate) fn visit_globals(
+    dockerfile: &Dockerfile,
+    request: &Request,
+    budget: &Budget,
+    each: impl FnMut(&ArgumentDeclaration, Option<&str>, Names),
+) -> Result<Environment, DockerfileError> {
+    let given = |name: &str| request.build_args.get(name);
+    declared_before_stages(dockerfile, automatic(dockerfile, request), given, (budget, each))
+}
+
+/// Returns the variables that a `FROM` sees when nothing is given for what the file declares.
+pub(crate) fn default_globals(
+    dockerfile: &Dockerfile,
+    request: &Request,
+    budget: &Budget,
+) -> Result<Environment, DockerfileError> {
+    declared_before_stages(dockerfile, automatic(dockerfile, request), |_| None, (budget, |_, _, _| ()))
+}
+
+/// Adds what the `ARG`s before the first `FROM` give.
+fn declared_before_stages<'a>(
+    dockerfile: &Dockerfile,
+    mut globals: Environment,
+    given: impl Fn(&str) -> Option<&'a String>,
+    (budget, mut each): (&Budget, impl FnMut(&ArgumentDeclaration, Option<&str>, Names)),
+) -> Result<Environment, DockerfileError> {
+    for declaration in declarations(dockerfile) {
+        let ArgumentDeclaration { name, default } = declaration;
+        let mut names = Names::default();
+        let value = match (given(&name.text), default) {
+            (Some(given), _) => Some(given.clone()),
+            (None, Some(default)) => {
+                let expansion = expand_with_names(default, dockerfile.directives.escape, &globals, budget)?;
+                names = expansion.names;
+                Some(expansion.result)
+            }
+            (None, None) => None,
         };
-        globals.set(&name.text, &value);
+        if let Some(value) = &value {
+            globals.set(&name.text, value);
+        }
+        each(declaration, value.as_deref(), names);
     }
     Ok(globals)
 }
 
-fn declarations(dockerfile: &Dockerfile) -> impl Iterator<Item = &ArgumentDeclaration> {
+/// Returns what is declared before the first `FROM`.
+pub(crate) fn declarations(dockerfile: &Dockerfile) -> impl Iterator<Item = &ArgumentDeclaration> {
     dockerfile.global_arguments.iter().flat_map(|arguments| &arguments.declarations)
 }
 
@@ -128,7 +182,7 @@ pub(crate) fn proxies(request: &Request) -> Vec<(String, String)> {
 }
 
 /// Build arguments that have an effect without being declared.
-const HEEDED: [&str; 2] = ["SOURCE_DATE_EPOCH", "BUILDKIT_MULTI_PLATFORM"];
+const HEEDED: [&str; 3] = [SOURCE_DATE, CHECK_ARGUMENT, "BUILDKIT_MULTI_PLATFORM"];
 
 /// Warns of build arguments that have no effect.
 pub(crate) fn unused<'a>(

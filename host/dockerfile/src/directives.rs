@@ -186,7 +186,9 @@ impl DirectiveReader {
                 let spelling = Spelling::Rewritten;
                 self.directives.syntax = Some(Word { text: first.to_owned(), span, spelling });
             }
-            ("check", _, Search::Open) => self.directives.check = Some(check(first, span)?),
+            ("check", _, Search::Open) => {
+                self.directives.check = Some(check(first, span).map_err(|problem| problem.at(span))?);
+            }
             _ => {}
         }
         Ok(())
@@ -207,7 +209,7 @@ pub(crate) fn split(comment: &str) -> Option<(String, &str)> {
 }
 
 /// Reads a choice of build checks, from the directive or from elsewhere.
-pub(crate) fn check(value: &str, span: SourceSpan) -> Result<Check, DockerfileError> {
+pub(crate) fn check(value: &str, span: SourceSpan) -> Result<Check, Problem> {
     let mut check = Check {
         span,
         skip: RuleSet::default(),
@@ -217,7 +219,7 @@ pub(crate) fn check(value: &str, span: SourceSpan) -> Result<Check, DockerfileEr
     let mut options = value.split(';');
     // BuildKit reads three options, and the rest of the text as part of the third.
     for option in options.by_ref().take(3) {
-        let invalid = || Problem::CheckDirective { option: option.trim().to_owned() }.at(span);
+        let invalid = || Problem::CheckDirective { option: option.trim().to_owned() };
         let (key, value) = option.split_once('=').ok_or_else(invalid)?;
         match (key.trim(), value.trim()) {
             ("skip", rules) => check.skip = rule_set(rules),
@@ -230,7 +232,7 @@ pub(crate) fn check(value: &str, span: SourceSpan) -> Result<Check, DockerfileEr
         }
     }
     match options.next() {
-        Some(option) => Err(Problem::CheckDirective { option: option.trim().to_owned() }.at(span)),
+        Some(option) => Err(Problem::CheckDirective { option: option.trim().to_owned() }),
         None => Ok(check),
     }
 }

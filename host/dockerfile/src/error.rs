@@ -119,10 +119,16 @@ pub enum Problem {
         value: String,
     },
     /// The check directive has an unknown option.
-    #[error("Unknown option `{option}` in the directive `check`")]
+    #[error("Unknown option `{option}` of the build checks")]
     CheckDirective {
         /// The option as written.
         option: String,
+    },
+    /// Build checks complain, and are to fail the build.
+    #[error("Build checks complain: {}", rules.join(", "))]
+    Checks {
+        /// The rules that do, each once.
+        rules: Vec<&'static str>,
     },
     /// There is no such instruction.
     #[error("Unknown instruction `{name}`")]
@@ -594,6 +600,9 @@ impl Problem {
             Self::NotText => "save the file as UTF-8; only comments may hold other bytes",
             Self::NoInstruction | Self::NoStage => "begin with `FROM image` or `FROM scratch`",
             Self::BeforeFrom { .. } => "only `ARG` may stand before the first `FROM`",
+            Self::Checks { .. } => {
+                "mend what is warned of, or leave rules out with `# check=skip=…` at the top of the file"
+            }
             Self::CheckDirective { .. } => "known options are `skip=…`, `error=true` and `experimental=…`",
             Self::ShellNotJson => "write `SHELL [\"/bin/bash\", \"-c\"]`",
             Self::JsonSurrogate => "write the character itself",

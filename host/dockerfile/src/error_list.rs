@@ -2,6 +2,8 @@
 //!
 //! Owns how many are kept. What an error is and says is in [`error`](crate::error).
 
+use zoea_model::Warning;
+
 use crate::error::DockerfileError;
 
 /// The most errors that are kept and shown: more than anyone mends in one go, and each may hold a long text.
@@ -59,6 +61,8 @@ pub struct DockerfileErrors {
     others: Vec<DockerfileError>,
     /// How many were found beyond these.
     more: usize,
+    /// What the user should know besides.
+    warnings: Vec<Warning>,
 }
 
 impl DockerfileErrors {
@@ -69,7 +73,7 @@ impl DockerfileErrors {
         let more = errors.len().saturating_sub(MOST_ERRORS);
         errors.truncate(MOST_ERRORS);
         let mut errors = errors.into_iter();
-        Some(Self { first: errors.next()?, others: errors.collect(), more })
+        Some(Self { first: errors.next()?, others: errors.collect(), more, warnings: Vec::new() })
     }
 
     /// Returns the first error in the file.
@@ -80,6 +84,16 @@ impl DockerfileErrors {
     /// Returns the errors that were kept.
     pub fn iter(&self) -> impl Iterator<Item = &DockerfileError> {
         std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Adds what the user should know besides.
+    pub(crate) fn with_warnings(self, warnings: Vec<Warning>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    /// Returns what the user should know besides: the build checks that complain of other places.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// Says how many more there are, if there are.
@@ -104,7 +118,7 @@ impl DockerfileErrors {
 
 impl From<DockerfileError> for DockerfileErrors {
     fn from(first: DockerfileError) -> Self {
-        Self { first, others: Vec::new(), more: 0 }
+        Self { first, others: Vec::new(), more: 0, warnings: Vec::new() }
     }
 }
 

@@ -11,6 +11,8 @@ mod ast;
 mod ast_text;
 mod budget;
 mod build_arguments;
+mod call;
+mod check;
 mod circle;
 mod complaints;
 mod contexts;
@@ -22,6 +24,7 @@ mod environment;
 mod error;
 mod error_list;
 mod flags;
+mod frontend;
 mod git_reference;
 mod go;
 mod healthcheck;
@@ -58,6 +61,11 @@ pub use ast::{
 };
 pub use ast_text::ast_text;
 pub use build_arguments::is_proxy_variable;
+pub use call::{
+    Answer, CheckReport, DescribedArgument, DescribedStage, NamedCache, NamedNeed, StageOutline, Standing,
+    Targets, describe_target, list_targets, run_checks,
+};
+pub use check::{Maturity, Rule};
 pub use diagnose::render;
 pub use directives::{Check, CheckSeverity, Directives, Escape, RuleSet};
 pub use error::{Above, DockerfileError, Missing, MountProblem, Problem, RemoteProblem};
@@ -67,4 +75,6 @@ pub use parse::parse;
 pub use plan_json::plan_json;
 pub use plan_text::plan_text;
 pub use print::print;
-pub use request::{ImageRequest, Known, KnownDate, KnownImage, Lowered, NamedContext, Needs, Request};
+pub use request::{
+    IgnoredFiles, ImageRequest, Known, KnownDate, KnownImage, Lowered, NamedContext, Needs, Request,
+};

@@ -4,6 +4,7 @@
 //! An error does not hide those behind it: whatever still makes sense is lowered, and all errors are said together,
 //! before anything is asked for.
 
+mod checks;
 mod copy;
 mod document;
 mod metadata;
@@ -18,11 +19,13 @@ use zoea_model::{Base, ContextName, CopySource, PinnedImage, Plan, Platform, Sou
 use crate::ast::{Dockerfile, Instruction};
 use crate::budget::Budget;
 use crate::build_arguments::{globals, proxies, unused};
+use crate::check::{Findings, Settings, check_bases, check_file};
 use crate::complaints::Complaints;
 use crate::directives::Escape;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
 use crate::error_list::DockerfileErrors;
+use crate::frontend::frontend_warning;
 use crate::outline::{Content, Origin, Outline, OutlineStage, Reading};
 use crate::reach::Reached;
 use crate::request::{ImageRequest, Known, KnownImage, Lowered, Needs, Request};
@@ -38,6 +41,7 @@ struct Shared<'a> {
     escape: Escape,
     proxies: Vec<(String, String)>,
     budget: &'a Budget,
+    findings: &'a Findings,
 }
 
 /// What a lowering has made so far.
@@ -58,18 +62,75 @@ struct Progress {
 /// # Errors
 /// Fails where the file means nothing, or something that this version does not build, with the places.
 pub fn lower(dockerfile: &Dockerfile, request: &Request, known: &Known) -> Result<Lowered, DockerfileErrors> {
+    let findings = Findings::new(Settings::new(&dockerfile.directives, request)?);
+    let outcome = lower_stages(dockerfile, request, known, Extent::Target, &findings);
+    findings.conclude(outcome)
+}
+
+/// Which stages are lowered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What the target needs.
+    Target,
+    /// Every one.
+    AllStages,
+}
+
+/// What a lowering comes to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// A plan.
+    Finished(Finished),
+    /// It goes on when more is known.
+    Needs(Needs),
+}
+
+/// A lowering that came to its end.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// What is built.
+    pub(crate) plan: Plan,
+    /// What the user should know.
+    pub(crate) warnings: Vec<Warning>,
+    /// What was found out about the stages, by their index in the file.
+    pub(crate) stages: BTreeMap<usize, StageFacts>,
+    /// The variables that a `FROM` sees.
+    pub(crate) globals: Environment,
+}
+
+/// What was found out about a stage beside its plan.
+#[derive(Debug)]
+pub(crate) struct StageFacts {
+    /// Its number in the plan.
+    pub(crate) id: StageId,
+    /// The triggers that ran first.
+    pub(crate) triggers: Vec<Instruction>,
+    /// What its `ARG` instructions declare, triggers first, with the values that they gave.
+    pub(crate) arguments: Vec<(String, Option<String>)>,
+}
+
+/// Lowers stages, and reports what build checks complain of on the way.
+pub(crate) fn lower_stages(
+    dockerfile: &Dockerfile,
+    request: &Request,
+    known: &Known,
+    extent: Extent,
+    findings: &Findings,
+) -> Result<Outcome, DockerfileErrors> {
+    check_file(dockerfile, findings);
     let budget = Budget::default();
     let globals = globals(dockerfile, request, &budget)?;
+    check_bases(dockerfile, request, &globals, findings);
     let Dated { request, globals, date } =
         match source_date::settle(dockerfile, request, &globals, &budget, known.source_date)? {
             Settled::Dated(dated) => *dated,
             Settled::Asked(asked) => {
-                return Ok(Lowered::Needs(Needs { images: Vec::new(), source_date: Some(asked) }));
+                return Ok(Outcome::Needs(Needs { images: Vec::new(), source_date: Some(asked) }));
             }
         };
     let mut complaints = Complaints::default();
     let outline = Outline::new(dockerfile, &request, &globals, &budget, &mut complaints);
-    let Reached { stages: reached, needs } = outline.reach(known, &budget, &mut complaints);
+    let Reached { stages: reached, needs } = outline.reach(extent, known, &budget, &mut complaints);
     let escape = dockerfile.directives.escape;
     let shared = Shared {
         request: &request,
@@ -79,6 +140,7 @@ pub fn lower(dockerfile: &Dockerfile, request: &Request, known: &Known) -> Resul
         escape,
         proxies: proxies(&request),
         budget: &budget,
+        findings,
     };
     let mut progress = Progress { complaints, ..Progress::default() };
     for (index, triggers) in &reached {
@@ -89,18 +151,29 @@ pub fn lower(dockerfile: &Dockerfile, request: &Request, known: &Known) -> Resul
     let Progress { mut stages, finished, mut warnings, complaints } = progress;
     let consequence = complaints.finish()?;
     if !needs.is_empty() {
-        return Ok(Lowered::Needs(Needs { images: needs, source_date: None }));
+        return Ok(Outcome::Needs(Needs { images: needs, source_date: None }));
     }
     if let Some(error) = consequence {
         return Err(error.into());
     }
+    warnings.extend(frontend_warning(&dockerfile.directives));
     let triggers = finished.values().flat_map(|(_, state)| &state.triggers);
     warnings.extend(unused(dockerfile, &request, &globals, triggers));
     let target = finished.get(&outline.target).map_or(StageId(0), |(id, _)| *id);
     if let Some(stage) = stages.get_mut(target.0) {
         finish_result(stage, &request);
     }
-    Ok(Lowered::Plan { plan: Plan { stages, target, source_date: date }, warnings })
+    let plan = Plan { stages, target, source_date: date };
+    Ok(Outcome::Finished(Finished { plan, warnings, stages: facts(finished), globals }))
+}
+
+fn facts(finished: BTreeMap<usize, (StageId, StageState)>) -> BTreeMap<usize, StageFacts> {
+    let facts = |(id, state): (StageId, StageState)| StageFacts {
+        id,
+        triggers: state.triggers,
+        arguments: state.arguments,
+    };
+    finished.into_iter().map(|(index, stage)| (index, facts(stage))).collect()
 }
 
 /// Applies what is asked of the result alone: labels, and the platform of a build for another one.
@@ -125,6 +198,7 @@ impl Progress {
         if self.complaints.is_final() {
             return;
         }
+        shared.findings.enter(&stage.block.from.heading);
         let begun = self.begin(shared, stage);
         let Some((base, mut state)) = self.complaints.keep(begun) else { return };
         self.warnings.extend(stage::platform_warning(stage));
@@ -173,6 +247,7 @@ impl Progress {
             }
             Origin::Image(request) => match shared.known.images.get(&request.key()) {
                 Some(known) => {
+                    checks::check_base_platform(shared, request, &known.config);
                     let state = match stage.content {
                         Content::Instructions => StageState::image(&known.config).with_path(),
                         Content::Context => StageState::image(&known.config),

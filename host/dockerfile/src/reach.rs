@@ -11,6 +11,7 @@ use crate::ast::Instruction;
 use crate::budget::Budget;
 use crate::complaints::Complaints;
 use crate::error::{DockerfileError, Problem};
+use crate::lower::Extent;
 use crate::onbuild;
 use crate::outline::{Content, Origin, Outline, OutlineStage, readings};
 use crate::request::{ImageRequest, Known};
@@ -29,9 +30,18 @@ pub(crate) struct Reached {
 
 impl Outline<'_> {
     /// Finds what the target needs, as far as the known images tell.
-    pub(crate) fn reach(&self, known: &Known, budget: &Budget, errors: &mut Complaints) -> Reached {
+    pub(crate) fn reach(
+        &self,
+        extent: Extent,
+        known: &Known,
+        budget: &Budget,
+        errors: &mut Complaints,
+    ) -> Reached {
         let mut reached = Reached::default();
-        let mut open = vec![self.target];
+        let mut open = match extent {
+            Extent::Target => vec![self.target],
+            Extent::AllStages => (0..self.stages.len()).collect(),
+        };
         let mut count = 0;
         while let Some(index) = open.pop() {
             let Some(stage) = self.stages.get(index) else { continue };
@@ -145,7 +155,7 @@ mod tests {
         let mut errors = Complaints::default();
         let budget = Budget::default();
         let outline = Outline::new(&file, &request(target), &Environment::default(), &budget, &mut errors);
-        let reached = outline.reach(known, &budget, &mut errors);
+        let reached = outline.reach(Extent::Target, known, &budget, &mut errors);
         errors.finish().map_err(|errors| errors.to_string())?;
         let needs = reached.needs.into_iter().map(|need| need.name).collect();
         Ok((reached.stages.into_keys().collect(), needs))

@@ -1,6 +1,8 @@
 //! What a caller asks of [`lower`](crate::lower) and what it answers.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use zoea_model::{Digest, ImageConfig, Plan, Platform, SourceDate, SourceSpan, Timestamp, Warning};
 
@@ -64,6 +66,47 @@ pub struct Known {
     pub images: BTreeMap<(String, Platform), KnownImage>,
     /// The answer to [`Needs::source_date`].
     pub source_date: Option<KnownDate>,
+    /// What the build context leaves out.
+    pub ignored: IgnoredFiles,
+}
+
+/// Says which files of the build context are left out, for the check that complains of copying them.
+///
+/// The path is relative and may be a pattern; `.` is the context itself. Rules with exceptions say nothing: whether
+/// a directory that they leave out holds something after all, they cannot tell.
+#[derive(Clone, Default)]
+pub struct IgnoredFiles(Option<Arc<Ignores>>);
+
+/// Says whether a path is left out.
+type Ignores = dyn Fn(&str) -> bool + Send + Sync;
+
+impl IgnoredFiles {
+    /// Asks `ignores` of every path that is copied.
+    pub fn new(ignores: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(ignores)))
+    }
+
+    /// Says whether `path` is left out.
+    pub(crate) fn contains(&self, path: &str) -> bool {
+        self.0.as_ref().is_some_and(|ignores| ignores(path))
+    }
+}
+
+impl fmt::Debug for IgnoredFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IgnoredFiles").field(&self.0.is_some()).finish()
+    }
+}
+
+impl PartialEq for IgnoredFiles {
+    /// The same rules, not only equal ones: functions cannot be compared.
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(left), Some(right)) => Arc::ptr_eq(left, right),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
 }
 
 /// The date of a source.

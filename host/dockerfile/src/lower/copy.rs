@@ -10,6 +10,7 @@ use crate::error::{DockerfileError, Problem, RemoteProblem};
 use crate::outline::readings;
 use crate::remote_source::{FetchFlags, Source as Kind, classify, item};
 
+use super::checks::check_source;
 use super::stage::StageState;
 use super::{Progress, Shared, Source};
 
@@ -126,6 +127,11 @@ impl Words {
         let mut items = Vec::with_capacity(self.sources.len() + copy.documents.len());
         for (word, source) in copy.sources.iter().zip(&self.sources) {
             let item = source_item(copy, source, &mut fetch);
+            if let Ok(CopyItem::Pattern(_) | CopyItem::Below { .. }) = &item
+                && copy.flags.from.is_none()
+            {
+                check_source(shared, copy.kind, source);
+            }
             items.push(item.map_err(|problem| match (&problem, &copy.flags.checksum) {
                 (Problem::Remote(RemoteProblem::Checksum { .. }), Some(flag)) => problem.at(flag.span),
                 _ => problem.at(word.span),
@@ -196,7 +202,7 @@ impl StageState {
 }
 
 /// Normalises a path below its root; a `.` or empty component means nothing, `..` stops at the root.
-fn below_root(source: &str) -> String {
+pub(super) fn below_root(source: &str) -> String {
     let mut components: Vec<&str> = Vec::new();
     for component in source.split('/') {
         match component {

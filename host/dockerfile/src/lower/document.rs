@@ -20,7 +20,11 @@ impl StageState {
         document: &HereDocument,
     ) -> Result<InlineFile, DockerfileError> {
         let content = match document.expansion {
-            Expansion::Variables => expand_document(document, &self.scope, shared.budget)?,
+            Expansion::Variables => {
+                let expansion = expand_document(document, &self.scope, shared.budget)?;
+                self.check_names(shared, &expansion.names);
+                expansion.result
+            }
             Expansion::None => {
                 shared.budget.spend(document.content.len(), document.span)?;
                 document.content.clone()

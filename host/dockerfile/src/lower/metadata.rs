@@ -5,17 +5,19 @@ use zoea_model::{Operation, SourceSpan, TreePath, UserSpec, Warning, WorkdirStep
 
 use crate::ast::{ArgumentDeclaration, Command, Invocation, Pair, Word};
 use crate::build_arguments::expand_split;
+use crate::check::check_port;
 use crate::error::{DockerfileError, Problem};
 use crate::history;
 use crate::ports;
 use crate::signal::is_signal;
 
 use super::Shared;
+use super::checks::check_secret;
 use super::copy::normal;
 use super::stage::{CommandOrigin, StageState};
 
 /// Arguments that no word and no step sees (BuildKit, `nonEnvArgs`).
-const FOR_THE_BUILDER: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
+pub(super) const FOR_THE_BUILDER: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
 
 /// What one port costs of a plan's budget.
 const BYTES_PER_PORT: usize = 128;
@@ -65,6 +67,7 @@ impl StageState {
     ) -> Result<String, DockerfileError> {
         let mut shown = Vec::with_capacity(declarations.len());
         for ArgumentDeclaration { name, default } in declarations {
+            check_secret(shared, "ARG", &name.text);
             let value = match (shared.request.build_args.get(&name.text), default) {
                 (Some(given), _) => Some(given.clone()),
                 (None, Some(default)) => Some(self.expand(shared, default)?),
@@ -76,6 +79,7 @@ impl StageState {
             self.declared.set(&name.text, value.as_deref().unwrap_or_default());
             shown.push((name.text.as_str(), value));
         }
+        self.arguments.extend(shown.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         Ok(history::pairs("ARG", shown.iter().map(|(name, value)| (*name, value.as_deref()))))
     }
 
@@ -119,6 +123,7 @@ impl StageState {
     fn env(&mut self, shared: &Shared<'_>, pairs: &[Pair]) -> Result<String, DockerfileError> {
         let pairs = self.expand_pairs(shared, pairs, "ENV")?;
         for (name, value) in &pairs {
+            check_secret(shared, "ENV", name);
             self.variables.set(name, value);
             self.scope.set(name, value);
         }
@@ -141,6 +146,7 @@ impl StageState {
         for word in words {
             for text in expand_split(word, shared.escape, &self.scope, shared.budget)? {
                 let ports = ports::parse(&text).map_err(|problem| problem.at(word.span))?;
+                check_port(&text, shared.findings);
                 shared.budget.spend(ports.len() * BYTES_PER_PORT, word.span)?;
                 exposed.extend(ports);
             }
@@ -187,6 +193,7 @@ impl StageState {
         word: &Word,
     ) -> Result<(Operation, String), DockerfileError> {
         let path = self.expand(shared, word)?;
+        self.check_directory(shared, &path);
         let place: TreePath = self.below_directory(&path).map_err(|problem| problem.at(word.span))?;
         let directory = match path.as_str() {
             "" => self.directory().to_owned(),

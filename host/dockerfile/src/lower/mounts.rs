@@ -9,7 +9,6 @@ use zoea_model::{
 };
 
 use crate::ast::{MountFlag, MountOption, Word};
-use crate::build_arguments::expand_word;
 use crate::error::{DockerfileError, MountProblem, Problem};
 use crate::go::{parse_bool, parse_size, parse_unsigned};
 use crate::outline::{Reader, Reading};
@@ -151,7 +150,7 @@ fn read(shared: &Shared<'_>, state: &StageState, flag: &MountFlag) -> Result<Key
         let place = SourceSpan { column: span.column + offset, ..*span };
         let place = if flag.word.span == *span { *span } else { place };
         let word = Word { text: value.clone(), span: place, spelling: flag.word.spelling };
-        let value = expand_word(&word, shared.escape, &state.scope, shared.budget)?;
+        let value = state.expand(shared, &word)?;
         keys.set(key, value).map_err(wrong)?;
     }
     Ok(keys)

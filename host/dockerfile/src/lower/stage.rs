@@ -6,11 +6,12 @@
 use zoea_model::{HistoryEntry, ImageConfig, Operation, Platform, RootFs, SourceSpan, Step, Warning};
 
 use crate::ast::{Command, Instruction, Word};
-use crate::build_arguments::expand_word;
+use crate::build_arguments::expand_with_names;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
 use crate::outline::{Origin, OutlineStage};
 
+use super::checks::Seen;
 use super::copy::normal;
 use super::{Progress, Shared};
 
@@ -46,6 +47,10 @@ pub(super) struct StageState {
     pub(super) declared: Environment,
     /// Whether these are certain.
     pub(super) certainty: Variables,
+    /// What the `ARG` instructions of this stage declare, with the values that they gave.
+    pub(super) arguments: Vec<(String, Option<String>)>,
+    /// What build checks remember.
+    pub(super) seen: Seen,
     /// Where the configuration's `CMD` comes from.
     pub(super) command: CommandOrigin,
     /// The steps so far.
@@ -95,6 +100,8 @@ impl StageState {
             variables,
             declared: Environment::default(),
             certainty: Variables::Known,
+            arguments: Vec::new(),
+            seen: Seen::default(),
             command: CommandOrigin::Inherited,
             steps: Vec::new(),
             triggers: Vec::new(),
@@ -120,6 +127,8 @@ impl StageState {
         let mut child = self.clone();
         child.config.config.on_build = Vec::new();
         child.command = CommandOrigin::Inherited;
+        child.arguments = Vec::new();
+        child.seen = self.seen.inherited();
         child.triggers = Vec::new();
         child.with_path()
     }
@@ -166,7 +175,9 @@ impl StageState {
 
     /// Replaces the variables of a word.
     pub(super) fn expand(&self, shared: &Shared<'_>, word: &Word) -> Result<String, DockerfileError> {
-        expand_word(word, shared.escape, &self.scope, shared.budget)
+        let expansion = expand_with_names(word, shared.escape, &self.scope, shared.budget)?;
+        self.check_names(shared, &expansion.names);
+        Ok(expansion.result)
     }
 }
 
@@ -179,6 +190,8 @@ impl Progress {
         instruction: &Instruction,
     ) -> Result<(), DockerfileError> {
         let span = instruction.heading.span;
+        shared.findings.enter(&instruction.heading);
+        state.check_form(shared, instruction);
         let config = &state.config.config;
         shared.budget.spend(instruction.text.len() + config.working_dir.len() + config.user.len(), span)?;
         let (operation, created_by) = match &instruction.command {

@@ -218,7 +218,14 @@ mod tests {
         }
     }
 
-    fn naive_replace(value: &str, pattern: &str, all: bool) -> String {
+    /// Which matches are replaced.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Matches {
+        First,
+        All,
+    }
+
+    fn naive_replace(value: &str, pattern: &str, matches: Matches) -> String {
         let (parts, text): (Vec<Part>, Vec<char>) = (parts(pattern), value.chars().collect());
         let (mut result, mut at, mut last_end) = (String::new(), 0, None);
         while at <= text.len() {
@@ -228,7 +235,7 @@ mod tests {
                     result.push_str("<>");
                     at += length;
                     last_end = Some(at);
-                    if !all {
+                    if matches == Matches::First {
                         result.extend(&text[at..]);
                         return result;
                     }
@@ -314,9 +321,9 @@ mod tests {
             value in "[ab.\né]{0,10}", pattern in r"([ab.?*\n]|\\[*?\\]){0,5}"
         ) {
             let first = with_first_replaced(&value, &pattern, "<>").unwrap();
-            prop_assert_eq!(first, naive_replace(&value, &pattern, false));
+            prop_assert_eq!(first, naive_replace(&value, &pattern, Matches::First));
             let all = with_all_replaced(&value, &pattern, "<>", 1000).unwrap().unwrap();
-            prop_assert_eq!(all, naive_replace(&value, &pattern, true));
+            prop_assert_eq!(all, naive_replace(&value, &pattern, Matches::All));
         }
 
         #[test]
