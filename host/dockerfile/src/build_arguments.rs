@@ -182,7 +182,7 @@ pub(crate) fn proxies(request: &Request) -> Vec<(String, String)> {
 }
 
 /// Build arguments that have an effect without being declared.
-const HEEDED: [&str; 3] = [SOURCE_DATE, CHECK_ARGUMENT, "BUILDKIT_MULTI_PLATFORM"];
+const HEEDED: [&str; 4] = [SOURCE_DATE, CHECK_ARGUMENT, "BUILDKIT_CACHE_MOUNT_NS", "BUILDKIT_MULTI_PLATFORM"];
 
 /// Warns of build arguments that have no effect.
 pub(crate) fn unused<'a>(

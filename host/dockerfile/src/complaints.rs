@@ -3,12 +3,17 @@
 //! Owns what is worth saying: what is only a consequence of something that is said already is left out.
 
 use crate::error::{DockerfileError, Problem};
-use crate::error_list::DockerfileErrors;
+use crate::error_list::{DockerfileErrors, ErrorList};
+
+/// How many errors are compared with those that come: as many as are shown.
+const MOST_COMPARED: usize = 20;
 
 /// Errors so far.
 #[derive(Debug, Default)]
 pub(crate) struct Complaints {
-    errors: Vec<DockerfileError>,
+    errors: ErrorList,
+    /// The first of them.
+    compared: Vec<DockerfileError>,
     /// The first consequence of an error, or of an image that is not known yet.
     consequence: Option<DockerfileError>,
     end: End,
@@ -32,6 +37,12 @@ impl Complaints {
         if matches!(error.problem(), Problem::PlanTooLarge { .. } | Problem::TooManyTriggers { .. }) {
             self.end = End::Final;
         }
+        if self.compared.iter().any(|known| says_as_much(known, &error)) {
+            return;
+        }
+        if self.compared.len() < MOST_COMPARED {
+            self.compared.push(error.clone());
+        }
         self.errors.push(error);
     }
 
@@ -51,18 +62,18 @@ impl Complaints {
     }
 
     /// Fails with all errors; else returns the consequence that was left out, which must have another reason.
-    pub(crate) fn finish(mut self) -> Result<Option<DockerfileError>, DockerfileErrors> {
-        self.errors.sort_by_key(DockerfileError::span);
-        self.errors.dedup();
-        // Whatever closes a circle may lead forward too; that it closes a circle says more.
-        let is_circle =
-            |error: &&DockerfileError| matches!(error.problem(), Problem::CircularReference { .. });
-        let circles: Vec<_> = self.errors.iter().filter(is_circle).map(DockerfileError::span).collect();
-        self.errors.retain(|error| {
-            !matches!(error.problem(), Problem::ForwardReference { .. }) || !circles.contains(&error.span())
-        });
-        DockerfileErrors::collect(self.errors).map_or(Ok(self.consequence), Err)
+    pub(crate) fn finish(self) -> Result<Option<DockerfileError>, DockerfileErrors> {
+        self.errors.finish()?;
+        Ok(self.consequence)
     }
+}
+
+/// Says whether `error` adds nothing to `known`.
+fn says_as_much(known: &DockerfileError, error: &DockerfileError) -> bool {
+    // What closes a circle may lead forward too.
+    let circle = matches!(known.problem(), Problem::CircularReference { .. })
+        && matches!(error.problem(), Problem::ForwardReference { .. });
+    known == error || circle && known.span() == error.span()
 }
 
 /// Says whether an image is asked for that is not known yet, perhaps by a trigger.

@@ -45,6 +45,7 @@ mod print;
 mod reach;
 mod remote_source;
 mod request;
+mod safe_text;
 mod shell_words;
 mod signal;
 mod source;

@@ -11,6 +11,7 @@ use zoea_model::{
 };
 
 use crate::build_arguments::is_proxy_variable;
+use crate::safe_text::safe;
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -73,12 +74,15 @@ fn step(step: &Step) -> Value {
         "line": step.span.line,
         "column": step.span.column,
         "end_line": step.span.end_line,
-        "text": step.text,
+        "text": safe(&step.text, &step.operation),
         "operation": operation,
     }));
     value.extend(detail);
     value.extend(object(json!({
-        "history": { "created_by": step.history.created_by, "empty_layer": step.history.empty_layer },
+        "history": {
+            "created_by": safe(&step.history.created_by, &step.operation),
+            "empty_layer": step.history.empty_layer,
+        },
     })));
     Value::Object(value)
 }
@@ -247,7 +251,7 @@ mod tests {
         assert!(json.starts_with("{\"version\":1,\"source_date\":null,\"target\":0,\"stages\":[{"), "{json}");
         assert!(json.contains("\"url\":\"https://****@h/f?****\""), "{json}");
         assert!(json.contains("\"operation\":\"run\",\"program\":\"/a\",\"arguments\":[]"), "{json}");
-        assert!(!json.contains("proxy"), "{json}");
+        assert!(!json.contains("proxy") && !json.contains("key"), "{json}");
         assert_eq!(json, document(text));
     }
 }

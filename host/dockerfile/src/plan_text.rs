@@ -14,6 +14,7 @@ use zoea_model::{
 
 use crate::build_arguments::is_proxy_variable;
 use crate::duration;
+use crate::safe_text::safe;
 
 /// Writes a plan as text.
 pub fn plan_text(plan: &Plan) -> String {
@@ -62,9 +63,16 @@ fn image_text(image: &PinnedImage) -> String {
 }
 
 fn write_step(out: &mut String, step: &Step) -> fmt::Result {
-    let span = step.span;
-    writeln!(out, "  step {}:{}-{} {:?}", span.line, span.column, span.end_line, step.text)?;
-    match &step.operation {
+    let (span, operation) = (step.span, &step.operation);
+    writeln!(
+        out,
+        "  step {}:{}-{} {:?}",
+        span.line,
+        span.column,
+        span.end_line,
+        safe(&step.text, operation)
+    )?;
+    match operation {
         Operation::Metadata => {}
         Operation::Workdir(WorkdirStep { path, owner }) => {
             writeln!(out, "    make directory {:?} owner {:?}", path.to_string(), owner.to_string())?;
@@ -73,7 +81,7 @@ fn write_step(out: &mut String, step: &Step) -> fmt::Result {
         Operation::Run(run) => write_run(out, run)?,
     }
     let layer = if step.history.empty_layer { "no layer" } else { "layer" };
-    writeln!(out, "    history {layer} {:?}", step.history.created_by)
+    writeln!(out, "    history {layer} {:?}", safe(&step.history.created_by, operation))
 }
 
 fn write_copy(out: &mut String, copy: &CopyStep) -> fmt::Result {

@@ -19,6 +19,9 @@ use crate::request::{ImageRequest, Known};
 /// The most triggers that a build runs: stages times triggers could otherwise be any number.
 const MOST_TRIGGERS: usize = 10_000;
 
+/// How many times the text of a trigger is held: its line, its here-document as written and read, all of it twice.
+const COPIES_OF_TRIGGER: usize = 6;
+
 /// The part of an outline that the target needs.
 #[derive(Debug, Default)]
 pub(crate) struct Reached {
@@ -101,7 +104,7 @@ impl Outline<'_> {
                 image.flat_map(|image| &image.config.config.on_build).map(String::as_str).collect()
             }
         };
-        budget.spend(texts.iter().map(|text| 2 * text.len()).sum(), span)?;
+        budget.spend(texts.iter().map(|text| COPIES_OF_TRIGGER * text.len()).sum(), span)?;
         onbuild::read(texts, span)
     }
 

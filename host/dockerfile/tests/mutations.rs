@@ -6,13 +6,16 @@ mod mutations {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use zoea_dockerfile::{Dockerfile, Known, KnownImage, Lowered, Request, lower, parse, plan_text, print};
+    use zoea_dockerfile::{
+        Dockerfile, Known, KnownDate, KnownImage, Lowered, NamedContext, Request, lower, parse, plan_json,
+        plan_text, print,
+    };
     use zoea_model::{Digest, ImageConfig};
 
     /// Every instruction in several forms.
     const SEED: &str = r#"# syntax=docker/dockerfile:1
 # escape=\
-ARG VERSION=12 BASE=debian
+ARG VERSION=12 BASE=debian SOURCE_DATE_EPOCH=source
 FROM --platform=$BUILDPLATFORM ${BASE:-x}:$VERSION AS builder
 ARG VERSION TARGETARCH=x
 ENV PATH=/opt/bin:$PATH A="b c" \
@@ -52,8 +55,15 @@ ONBUILD RUN cat <<E
 b
 E
 MAINTAINER someone <a@b.c>
+RUN --mount=type=secret,id=a,env=A,required --mount=type=ssh,uid=1 --mount=from=assets,target=/m,rw --security=insecure x
+RUN --mount=type=tmpfs,target=/t,size=1.5m --mount=type=cache,from=builder,target=c,sharing=locked,mode=0700 x
+COPY --link --parents --exclude=*.o --chmod=u=rwX src/./**/*.c /out/
+ADD --keep-git-dir --unpack git@host:a/b.git?tag=v1&subdir=c https://me:key@host/x.tar?token=1#y /add/
 COPY --from=0 /app /app
+COPY --from=assets x /
 COPY --from=busybox:1 /bin/busybox /bin/
+FROM scratch AS source
+ADD https://host/$VERSION /
 "#;
 
     fn run(text: &[u8]) -> Result<(), TestCaseError> {
@@ -71,7 +81,10 @@ COPY --from=busybox:1 /bin/busybox /bin/
             platform: "linux/arm64".parse().unwrap(),
             build_platform: "linux/amd64".parse().unwrap(),
             labels: BTreeMap::new(),
-            named_contexts: BTreeMap::new(),
+            named_contexts: BTreeMap::from([
+                ("assets".to_owned(), NamedContext::Files),
+                ("busybox:1".to_owned(), NamedContext::Image),
+            ]),
         };
         for target in 0..dockerfile.stages.len() {
             request.target = Some(target.to_string());
@@ -107,7 +120,10 @@ COPY --from=busybox:1 /bin/busybox /bin/
             match lower(dockerfile, request, &known) {
                 Err(_) => return Ok(()),
                 Ok(Lowered::Needs(needs)) => {
-                    prop_assert!(!needs.images.is_empty());
+                    prop_assert!(!needs.images.is_empty() || needs.source_date.is_some());
+                    if needs.source_date.is_some() {
+                        prop_assert!(known.source_date.replace(KnownDate::None).is_none(), "asked twice");
+                    }
                     for need in needs.images {
                         let image = KnownImage { digest: Digest::of(b""), config: ImageConfig::default() };
                         prop_assert!(
@@ -120,6 +136,7 @@ COPY --from=busybox:1 /bin/busybox /bin/
                 Ok(Lowered::Plan { plan, .. }) => {
                     prop_assert!(plan.stages.get(plan.target.0).is_some());
                     prop_assert!(!plan_text(&plan).is_empty());
+                    prop_assert!(plan_json(&plan).is_object());
                     return Ok(());
                 }
             }
@@ -169,7 +186,7 @@ COPY --from=busybox:1 /bin/busybox /bin/
     fn the_seed_itself_is_built() {
         let dockerfile =
             parse(SEED.as_bytes()).unwrap_or_else(|error| panic!("{}", error.render("D", SEED.as_bytes())));
-        assert_eq!(dockerfile.stages.len(), 3);
+        assert_eq!(dockerfile.stages.len(), 4);
         run(SEED.as_bytes()).unwrap();
     }
 
@@ -202,6 +219,14 @@ COPY --from=busybox:1 /bin/busybox /bin/
             format!("FROM scratch\nEXPOSE {}\n", "0-65535 \\\n".repeat(500)),
             format!("FROM scratch AS s\nCMD {}\n{}", "x".repeat(60_000), "FROM s AS s\n".repeat(5_000)),
             format!("FROM scratch\n{}", "WORKDIR xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n".repeat(5_000)),
+            format!(
+                "FROM scratch AS b\nONBUILD COPY <<E /\n{}E\n{}FROM scratch\n{}",
+                "x\n".repeat(100_000),
+                numbered("FROM b AS s%\n", 2_000),
+                numbered("COPY --from=s% x y\n", 2_000)
+            ),
+            format!("{big}COPY <<E /\n{}E\n", "$b\n".repeat(2_000)),
+            format!("{big}{}", "RUN --mount=target=/x$b true\n".repeat(2_000)),
             format!(
                 "FROM scratch AS b\n{}{}",
                 "ONBUILD USER x\n".repeat(20_000),
