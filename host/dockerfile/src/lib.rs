@@ -25,7 +25,6 @@ mod error;
 mod error_list;
 mod flags;
 mod frontend;
-mod git_reference;
 mod go;
 mod healthcheck;
 mod heredoc;

@@ -4,22 +4,24 @@
 //! has it. Fetches nothing.
 
 use zoea_model::{
-    CopyItem, Digest, GitDirectory, GitSource, HttpSource, Remote, SafeUrl, Submodules, TreePath,
+    CopyItem, Digest, GitDirectory, GitForm, GitHint, GitReference, GitSource, HttpSource, Remote, SafeUrl,
 };
 
 use crate::ast::Switch;
 use crate::error::{Problem, RemoteProblem};
-use crate::git_reference::{self, GitHint, GitReference};
 use crate::url;
 
 /// The name of a file whose URL names none.
 const UNNAMED: &str = "__unnamed__";
 
+/// The digits of the longer of git's two kinds of digests.
+const LONGEST_COMMIT: usize = 64;
+
 /// What a source is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// A tree of a git repository.
-    Git(GitReference),
+    Git(Box<GitReference>),
     /// A file of a web server.
     Http,
     /// A path.
@@ -29,11 +31,13 @@ pub(crate) enum Source {
 /// Tells what a source is.
 pub(crate) fn classify(source: &str, keep_git_directory: Option<Switch>) -> Result<Source, Problem> {
     let hint = match keep_git_directory {
-        Some(Switch::On | Switch::Off) => GitHint::Flag,
+        Some(Switch::On | Switch::Off) => GitHint::Repository,
         None => GitHint::None,
     };
-    Ok(match git_reference::parse(source, hint)? {
-        Some(reference) => Source::Git(reference),
+    let reference = GitSource::parse(source, hint).map_err(RemoteProblem::of_git)?;
+    Ok(match reference {
+        Some(reference) if reference.form == GitForm::Address => Source::Git(Box::new(reference)),
+        Some(_) => Source::Local,
         None if source.starts_with("http://") || source.starts_with("https://") => Source::Http,
         None => Source::Local,
     })
@@ -66,32 +70,27 @@ impl FetchFlags {
             }
             self.git_directory = Some(said);
         }
-        if !reference.checksum.is_empty() {
-            if !self.checksum.is_empty() && self.checksum != reference.checksum {
-                let (first, second) = (self.checksum.clone(), reference.checksum);
-                return Err(RemoteProblem::Conflict { what: "checksum", first, second }.into());
+        if let Some(said) = reference.source.checksum {
+            if !self.checksum.is_empty() && self.checksum != said {
+                return Err(RemoteProblem::CommitTwice { flag: self.checksum.clone(), query: said }.into());
             }
-            self.checksum = reference.checksum;
+            self.checksum = said;
         }
-        let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let path = reference.subdirectory.clone();
-        Ok(GitSource {
-            remote: SafeUrl::new(reference.remote),
-            reference: filled(&reference.reference),
-            subdirectory: TreePath::clamped(&path).map_err(|cause| Problem::Path { path, cause })?,
-            checksum: filled(&self.checksum),
-            git_directory: self.git_directory.unwrap_or(GitDirectory::Drop),
-            submodules: reference.submodules.unwrap_or(Submodules::Fetch),
-            times: reference.times,
-        })
+        let is_commit =
+            |text: &str| text.len() <= LONGEST_COMMIT && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_commit(&self.checksum) {
+            return Err(RemoteProblem::Commit { text: self.checksum.clone() }.into());
+        }
+        let checksum = Some(self.checksum.clone()).filter(|checksum| !checksum.is_empty());
+        let git_directory = self.git_directory.unwrap_or_default();
+        Ok(GitSource { checksum, git_directory, ..reference.source })
     }
 
     /// Returns the file that a URL names.
     pub(crate) fn http(&self, source: &str) -> Result<HttpSource, Problem> {
-        let url = url::parse(source);
-        let name = url.as_ref().and_then(|url| url::file_name(&url.path)).unwrap_or(UNNAMED);
+        let name = url::file_name(source).unwrap_or_else(|| UNNAMED.to_owned());
         if name == ".." || name.contains('\0') {
-            return Err(RemoteProblem::FileName { name: name.to_owned() }.into());
+            return Err(RemoteProblem::FileName { name }.into());
         }
         let digest = |text: &str| {
             let problem = RemoteProblem::Checksum { text: text.to_owned() };
@@ -99,7 +98,7 @@ impl FetchFlags {
         };
         Ok(HttpSource {
             url: SafeUrl::new(source),
-            file_name: name.to_owned(),
+            file_name: name,
             checksum: Some(self.checksum.as_str()).filter(|text| !text.is_empty()).map(digest).transpose()?,
         })
     }
@@ -136,7 +135,7 @@ mod tests {
     #[test]
     fn flags_and_queries_must_agree() {
         let git = |source: &str| match classify(source, None).unwrap() {
-            Source::Git(reference) => reference,
+            Source::Git(reference) => *reference,
             Source::Http | Source::Local => panic!("{source}"),
         };
         let mut flags = FetchFlags::new(String::new(), Some(Switch::On));

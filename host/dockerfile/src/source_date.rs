@@ -185,7 +185,7 @@ impl Reader<'_> {
         let keep = copy.flags.keep_git_directory;
         let mut flags = FetchFlags::new(checksum.unwrap_or_default(), keep);
         let remote = match classify(&source, keep).map_err(|problem| problem.at(word.span))? {
-            Source::Git(reference) => flags.git(reference).map(Remote::Git),
+            Source::Git(reference) => flags.git(*reference).map(Remote::Git),
             Source::Http => flags.http(&source).map(Remote::Http),
             Source::Local => return Ok(None),
         };

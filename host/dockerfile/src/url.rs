@@ -1,40 +1,19 @@
-//! URLs as Go's `net/url` takes them apart, as far as sources of `ADD` need it.
+//! The name of the file that a URL leads to.
 //!
-//! Owns the syntax only. What is malformed is no URL, as in BuildKit; what a URL means is decided elsewhere.
+//! Owns the syntax of URLs as far as that needs it, after Go's `net/url`. A malformed URL names no file; whether it can
+//! be fetched is found out by whoever tries.
 
-use std::collections::BTreeMap;
-
-/// A URL in its parts, percent signs resolved where the name says nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Url<'a> {
-    /// In small letters.
-    pub(crate) scheme: String,
-    /// What stands before the query, as written but for the scheme.
-    pub(crate) address: String,
-    /// The path.
-    pub(crate) path: String,
-    /// The query as written.
-    pub(crate) query: &'a str,
-    /// The fragment.
-    pub(crate) fragment: String,
-}
-
-/// Takes `scheme://authority/path?query#fragment` apart.
-pub(crate) fn parse(text: &str) -> Option<Url<'_>> {
-    if text.bytes().any(|byte| byte.is_ascii_control()) {
+/// Returns the last component of a URL's path, percent signs resolved; none if it has none.
+pub(crate) fn file_name(url: &str) -> Option<String> {
+    if url.bytes().any(|byte| byte.is_ascii_control()) {
         return None;
     }
-    let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
-    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (scheme, rest) = address.split_once("://")?;
-    let (authority, path) = match rest.find('/') {
-        Some(slash) => rest.split_at(slash),
-        None => (rest, ""),
-    };
-    is_authority(authority).then_some(())?;
-    let scheme = scheme.to_ascii_lowercase();
-    let address = format!("{scheme}://{rest}");
-    Some(Url { scheme, address, path: unescape(path)?, query, fragment: unescape(fragment)? })
+    let address = url.split(['#', '?']).next()?;
+    let (_, rest) = address.split_once("://")?;
+    let (authority, path) = rest.split_once('/')?;
+    let path = unescape(path).filter(|_| is_authority(authority))?;
+    let name = path.trim_end_matches('/').rsplit('/').next()?;
+    (!matches!(name, "" | ".")).then(|| name.to_owned())
 }
 
 fn is_authority(authority: &str) -> bool {
@@ -63,62 +42,28 @@ fn unescape(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Reads the pairs of a query; those that are malformed are left out, as in Go's `URL.Query`.
-pub(crate) fn query(text: &str) -> BTreeMap<String, Vec<String>> {
-    let mut pairs: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';')) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let read = |part: &str| unescape(&part.replace('+', " "));
-        if let (Some(key), Some(value)) = (read(key), read(value)) {
-            pairs.entry(key).or_default().push(value);
-        }
-    }
-    pairs
-}
-
-/// Returns the last component of a path; none of the root and of nothing.
-pub(crate) fn file_name(path: &str) -> Option<&str> {
-    let path = path.trim_end_matches('/');
-    path.rsplit('/').next().filter(|name| !name.is_empty() && *name != ".")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn urls_fall_into_their_parts() {
-        let url = parse("HTTPS://me:key@host:8443/a%20b/c.git?ref=x#main:d%2Fe").unwrap();
-        assert_eq!(url.scheme, "https");
-        assert_eq!(url.address, "https://me:key@host:8443/a%20b/c.git");
-        assert_eq!(url.path, "/a b/c.git");
-        assert_eq!((url.query, url.fragment.as_str()), ("ref=x", "main:d/e"));
-        assert_eq!(parse("https://[::1]:80").unwrap().path, "");
-        for text in ["a", "https://h/%4", "https://h/%zz", "https://h:x/", "https://a b/", "https://h/\u{1}"]
-        {
-            assert_eq!(parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn queries_hold_every_value() {
-        let pairs = query("a=1&a=2&b&=c&d=%zz&e=x+y&f;g");
-        let texts: Vec<String> =
-            pairs.iter().map(|(key, values)| format!("{key}={}", values.join(","))).collect();
-        assert_eq!(texts, ["=c", "a=1,2", "b=", "e=x y"]);
-    }
-
-    #[test]
-    fn file_names() {
-        for (path, expected) in [
-            ("/a/b", Some("b")),
-            ("/a/b//", Some("b")),
-            ("/", None),
-            ("", None),
-            ("/.", None),
-            ("/..", Some("..")),
+    fn the_last_component_is_the_name() {
+        for (url, expected) in [
+            ("https://h/a/b.tar.gz?x/y#z", Some("b.tar.gz")),
+            ("https://me:key@[::1]:8443/a%20b//", Some("a b")),
+            ("https://h/a/..", Some("..")),
+            ("https://h", None),
+            ("https://h/", None),
+            ("https://h/.", None),
+            ("https://h?a/b", None),
+            ("https://h/%4", None),
+            ("https://h/%ff", None),
+            ("https://h:x/a", None),
+            ("https://a b/c", None),
+            ("https://h/\u{1}", None),
+            ("a/b", None),
         ] {
-            assert_eq!(file_name(path), expected, "{path}");
+            assert_eq!(file_name(url).as_deref(), expected, "{url}");
         }
     }
 }

@@ -14,6 +14,15 @@ pub enum GitForm {
     MaybePath,
 }
 
+/// What is known of a text before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GitHint {
+    /// Nothing: a URL of a web server is a repository if its path ends with `.git`.
+    None,
+    /// A URL of a web server is a repository, because a flag is given that only repositories have.
+    Repository,
+}
+
 /// A git repository as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitReference {
@@ -29,13 +38,15 @@ impl GitSource {
     /// Reads `https://host/repository.git`, `ssh://…`, `git://…` or `user@host:path`, with `#reference:directory` or
     /// a query behind it. Answers nothing for what is no address of a repository.
     ///
+    /// As in BuildKit, `host:path` is none without a user: a file can have that name.
+    ///
     /// # Errors
     /// Refuses a repository with malformed or contradicting options.
-    pub fn parse(text: &str) -> Result<Option<GitReference>, ModelError> {
+    pub fn parse(text: &str, hint: GitHint) -> Result<Option<GitReference>, ModelError> {
         if text.starts_with("./") || text.starts_with("../") || text.chars().any(char::is_control) {
             return Ok(None);
         }
-        let Some(address) = Address::split(text) else { return Ok(None) };
+        let Some(address) = Address::split(text, hint) else { return Ok(None) };
         let refuse = |reason| ModelError::GitReference { text: SafeUrl::new(text).to_string(), reason };
         let (source, git_directory) = address.read().map_err(refuse)?;
         Ok(Some(GitReference { source, git_directory, form: address.form }))
@@ -52,7 +63,7 @@ struct Address {
 }
 
 impl Address {
-    fn split(text: &str) -> Option<Self> {
+    fn split(text: &str, hint: GitHint) -> Option<Self> {
         let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
         let (base, query) = rest.split_once('?').unwrap_or((rest, ""));
         let fragment = percent_decode(fragment)?;
@@ -66,7 +77,7 @@ impl Address {
             let scheme = scheme.to_ascii_lowercase();
             let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
             let is_repository = match scheme.as_str() {
-                "http" | "https" => percent_decode(path)?.ends_with(".git"),
+                "http" | "https" => percent_decode(path)?.ends_with(".git") || hint == GitHint::Repository,
                 "ssh" | "git" => true,
                 _ => false,
             };
@@ -77,15 +88,8 @@ impl Address {
                 None
             };
         }
-        let (place, path) = base.split_once(':')?;
-        // As `scheme:/path` it is a URL of a kind that is none of these.
-        if path.starts_with('/')
-            && place.starts_with(|first: char| first.is_ascii_alphabetic())
-            && !place.contains('@')
-        {
-            return None;
-        }
-        let (user, host) = place.split_once('@').unwrap_or(("git", place));
+        let (user, rest) = base.split_once('@')?;
+        let (host, _) = rest.split_once(':')?;
         let is_word = |text: &str, more: &str| {
             !text.is_empty() && text.chars().all(|one| one.is_ascii_alphanumeric() || more.contains(one))
         };
@@ -276,11 +280,11 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> GitSource {
-        GitSource::parse(text).unwrap().unwrap().source
+        GitSource::parse(text, GitHint::None).unwrap().unwrap().source
     }
 
     fn reason(text: &str) -> String {
-        GitSource::parse(text).unwrap_err().to_string()
+        GitSource::parse(text, GitHint::None).unwrap_err().to_string()
     }
 
     #[test]
@@ -292,14 +296,16 @@ mod tests {
             ("ssh://git@host/b", "ssh://git@host/b"),
             ("git://host/b#v1:sub", "git://host/b"),
             ("git@host:a/b.git#v1", "git@host:a/b.git"),
-            ("host:a/b", "host:a/b"),
             ("github.com/a/b#v1", "https://github.com/a/b"),
         ] {
             assert_eq!(parse(text).remote.reveal(), remote, "{text}");
         }
-        let form = |text| GitSource::parse(text).unwrap().unwrap().form;
+        let form = |text| GitSource::parse(text, GitHint::None).unwrap().unwrap().form;
         assert_eq!(form("github.com/a/b"), GitForm::MaybePath);
-        assert_eq!(form("host:a"), GitForm::Address);
+        assert_eq!(form("git@host:a"), GitForm::Address);
+        let flagged = |text| GitSource::parse(text, GitHint::Repository).unwrap();
+        assert_eq!(flagged("https://host/b#main").unwrap().source.reference.as_deref(), Some("main"));
+        assert_eq!(flagged("b"), None);
     }
 
     #[test]
@@ -317,11 +323,12 @@ mod tests {
             "ftp://host/b.git",
             "git+ssh://host/b",
             "host:/a/b",
+            "host:a/b",
             "oci-layout://x",
             "a b:c",
             "https://host/a\n.git",
         ] {
-            assert_eq!(GitSource::parse(text), Ok(None), "{text}");
+            assert_eq!(GitSource::parse(text, GitHint::None), Ok(None), "{text}");
         }
     }
 
@@ -337,7 +344,7 @@ mod tests {
     #[test]
     fn the_query_names_everything() {
         let text = "https://host/b.git?branch=main&subdir=a%20b&commit=ABCDEF&submodules=0&mtime=commit&keep-git-dir";
-        let reference = GitSource::parse(text).unwrap().unwrap();
+        let reference = GitSource::parse(text, GitHint::None).unwrap().unwrap();
         assert_eq!(reference.git_directory, Some(GitDirectory::Keep));
         let source = reference.source;
         assert_eq!(source.reference.as_deref(), Some("refs/heads/main"));
@@ -349,7 +356,10 @@ mod tests {
         let commit = "0123456789012345678901234567890123456789";
         let text = format!("git@host:b?ref=main&commit={commit}&fetch-by-commit=true");
         assert_eq!(parse(&text).reference.as_deref(), Some(commit));
-        assert_eq!(GitSource::parse("https://host/b.git").unwrap().unwrap().git_directory, None);
+        assert_eq!(
+            GitSource::parse("https://host/b.git", GitHint::None).unwrap().unwrap().git_directory,
+            None
+        );
     }
 
     #[test]
@@ -384,7 +394,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "(https://|git@|host:)?.{0,20}(\\.git)?[?#&=%:a-z/.]{0,20}") {
-            drop(GitSource::parse(&text));
+            drop(GitSource::parse(&text, GitHint::None));
+            drop(GitSource::parse(&text, GitHint::Repository));
         }
     }
 }

@@ -34,7 +34,7 @@ pub use digest::{ChainId, DiffId, Digest, Hasher, HashingReader, HashingWriter, 
 pub use error::ModelError;
 pub use event::{Event, Events, IgnoreEvents, OutputStream, StepName, Warning};
 pub use file_mode::{FileMode, ModeChange, ModeTarget};
-pub use git_reference::{GitForm, GitReference};
+pub use git_reference::{GitForm, GitHint, GitReference};
 pub use image_config::{Healthcheck, HistoryRow, ImageConfig, RootFs, RuntimeConfig};
 pub use mount::{Access, BindMount, CacheMount, Mount, Presence, SecretMount, Sharing, SshMount, TmpfsMount};
 pub use path_filter::{PathFilter, Verdict};

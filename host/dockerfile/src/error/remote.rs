@@ -1,48 +1,30 @@
 //! What can be wrong with a source of `ADD` that must be fetched, or with the date that one gives.
 
+use zoea_model::ModelError;
+
 /// One thing that can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteProblem {
-    /// The query of a git reference has an unknown key.
-    #[error("Unknown key `{key}` in the query of a git repository")]
-    QueryKey {
-        /// The key.
-        key: String,
-        /// What may be meant.
-        closest: Option<String>,
+    /// The address of a git repository says something wrong.
+    #[error("The address of the git repository is wrong: {reason}")]
+    Git {
+        /// What.
+        reason: String,
     },
-    /// The query of a git reference has a key without a value.
-    #[error("`{key}` in the query of a git repository has no value")]
-    QueryWithoutValue {
-        /// The key.
-        key: String,
+    /// The commit is given twice, differently.
+    #[error("`--checksum` is `{flag}`, but the address of the git repository says `{query}`")]
+    CommitTwice {
+        /// The flag's value.
+        flag: String,
+        /// What the address says.
+        query: String,
     },
-    /// The query of a git reference has a key twice.
-    #[error("`{key}` in the query of a git repository has several values")]
-    QueryTwice {
-        /// The key.
-        key: String,
-    },
-    /// The query of a git reference has a value that its key does not take.
-    #[error("`{key}` in the query of a git repository cannot be `{value}`")]
-    QueryValue {
-        /// The key.
-        key: &'static str,
-        /// The value.
-        value: String,
-        /// What it can be.
-        choices: &'static str,
-    },
-    /// Something about a git repository is said twice, differently.
-    #[error("The {what} of a git repository is both `{first}` and `{second}`")]
-    Conflict {
-        /// What is said twice.
-        what: &'static str,
-        /// What is said first.
-        first: String,
-        /// What is said then.
-        second: String,
+    /// The checksum of a repository is no commit.
+    #[error("`{text}` is no commit")]
+    Commit {
+        /// The text.
+        text: String,
     },
     /// A flag says one thing, the query another.
     #[error("`--keep-git-dir` and `keep-git-dir` in the query of a git repository say different things")]
@@ -82,24 +64,25 @@ pub enum RemoteProblem {
 }
 
 impl RemoteProblem {
+    /// Says what is wrong with the address of a git repository, without the address, whose place is shown.
+    pub(crate) fn of_git(cause: ModelError) -> Self {
+        let ModelError::GitReference { reason, .. } = cause else {
+            return Self::Git { reason: cause.to_string() };
+        };
+        Self::Git { reason }
+    }
+
     /// Returns what to do about it, if that is known.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::QueryKey { closest: Some(key), .. } => Some(format!("did you mean `{key}`?")),
-            Self::QueryKey { closest: None, .. } => Some(
-                "known keys are `ref`, `tag`, `branch`, `subdir`, `checksum`, `commit`, `keep-git-dir`, \
-                 `submodules` and `mtime`"
-                    .to_owned(),
-            ),
-            Self::QueryValue { choices, .. } => Some(format!("it can be {choices}")),
             Self::Checksum { .. } => Some("write `sha256:` and 64 hexadecimal digits".to_owned()),
             Self::FileName { .. } => Some("`RUN` a program that fetches it under another name".to_owned()),
             Self::SourceDate { .. } => {
                 Some("write seconds since 1970, `context`, or the name of a context or a stage".to_owned())
             }
-            Self::QueryWithoutValue { .. }
-            | Self::QueryTwice { .. }
-            | Self::Conflict { .. }
+            Self::Commit { .. } => Some("write its hexadecimal digits, or the first of them".to_owned()),
+            Self::Git { .. }
+            | Self::CommitTwice { .. }
             | Self::KeepGitDirectory
             | Self::ChecksumOfSeveral
             | Self::ChecksumOfLocal

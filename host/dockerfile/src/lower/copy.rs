@@ -133,7 +133,10 @@ impl Words {
                 check_source(shared, copy.kind, source);
             }
             items.push(item.map_err(|problem| match (&problem, &copy.flags.checksum) {
-                (Problem::Remote(RemoteProblem::Checksum { .. }), Some(flag)) => problem.at(flag.span),
+                (
+                    Problem::Remote(RemoteProblem::Checksum { .. } | RemoteProblem::Commit { .. }),
+                    Some(flag),
+                ) => problem.at(flag.span),
                 _ => problem.at(word.span),
             })?);
         }
@@ -162,7 +165,7 @@ fn source_item(copy: &Copy, source: &str, fetch: &mut FetchFlags) -> Result<Copy
     match (classify(source, copy.flags.keep_git_directory)?, copy.kind) {
         (Kind::Git(_), CopyKind::Copy) => Err(remote("a git repository")),
         (Kind::Http, CopyKind::Copy) => Err(remote("a URL")),
-        (Kind::Git(reference), CopyKind::Add) => fetch.git(reference).map(Remote::Git).map(item),
+        (Kind::Git(reference), CopyKind::Add) => fetch.git(*reference).map(Remote::Git).map(item),
         (Kind::Http, CopyKind::Add) => fetch.http(source).map(Remote::Http).map(item),
         (Kind::Local, CopyKind::Copy | CopyKind::Add) => match copy.flags.parents {
             Some(Switch::On) => with_parents(source),
