@@ -54,6 +54,12 @@ pub enum ZoeaError {
         #[source]
         source: Box<ResolveError>,
     },
+    /// The date of a source is wanted, which this version does not find out.
+    #[error("The date of {of}, which `SOURCE_DATE_EPOCH` names, is not found out by this version")]
+    SourceDate {
+        /// Of what.
+        of: String,
+    },
     /// A step failed.
     #[error("{file}:{}:{}: Failed to build {}: `{}`", span.line, span.column, step.place(), step.text)]
     Step {
@@ -107,7 +113,7 @@ impl ZoeaError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Request(_) => Kind::Usage,
-            Self::Dockerfile { .. } => Kind::Dockerfile,
+            Self::Dockerfile { .. } | Self::SourceDate { .. } => Kind::Dockerfile,
             Self::Resolve { source, .. } => match source.as_ref() {
                 ResolveError::Reference(_) => Kind::Dockerfile,
                 // Asked itself: a transparent error's source is already the one below it.
@@ -127,6 +133,7 @@ impl ZoeaError {
             Self::Request(source) => source.hint().map(str::to_owned),
             // The rendered text ends with it.
             Self::Dockerfile { .. } => None,
+            Self::SourceDate { .. } => Some("give it as a number of seconds".to_owned()),
             Self::Resolve { source, .. } => source.hint(),
             Self::ExportImage { source, .. } => source.hint(),
             Self::Step { source, .. } => source.hint(),

@@ -5,7 +5,7 @@ use std::io;
 
 use zoea_dockerfile::{Dockerfile, ImageRequest, Known, KnownImage, Lowered, Needs};
 use zoea_image::{Archive, Image, ImageError, Layout};
-use zoea_model::{Digest, Event, ImageRef, ModelError, Plan, Platform, Warning};
+use zoea_model::{ContextName, Digest, Event, ImageRef, ModelError, Plan, Platform, SourceDate, Warning};
 
 use crate::{Authority, NamedImage, PullPolicy, Request, ZoeaError};
 
@@ -86,6 +86,15 @@ pub(crate) fn resolve(
     Ok(Resolved { plans, images: findings.images })
 }
 
+fn date_text(date: &SourceDate) -> String {
+    match date {
+        SourceDate::Given(date) => date.to_string(),
+        SourceDate::Context(ContextName::Main) => "the build context".to_owned(),
+        SourceDate::Context(ContextName::Named(name)) => format!("the build context `{name}`"),
+        SourceDate::Remote(remote) => format!("`{remote}`"),
+    }
+}
+
 /// Lowers the Dockerfile for one platform, resolving the images that it turns out to need.
 ///
 /// Ends because each round adds images that the Dockerfile or an inherited ONBUILD names, and none twice.
@@ -108,7 +117,10 @@ fn plan(
                 }
                 return Ok(plan);
             }
-            Lowered::Needs(Needs { images: requests, .. }) => {
+            Lowered::Needs(Needs { source_date: Some(date), .. }) => {
+                return Err(ZoeaError::SourceDate { of: date_text(&date) });
+            }
+            Lowered::Needs(Needs { images: requests, source_date: None }) => {
                 for wanted in requests {
                     let image = open(&wanted, request, authority).map_err(|source| ZoeaError::Resolve {
                         file: text.name.clone(),
