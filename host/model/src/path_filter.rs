@@ -50,8 +50,11 @@ impl PathFilter {
 
     /// Returns what is said of `path`, which is in a directory of which `above` is said.
     pub fn verdict(&self, path: &TreePath, above: &Verdict) -> Verdict {
-        let path = path.characters();
         let mut verdict = self.of_root();
+        if self.patterns.is_empty() {
+            return verdict;
+        }
+        let path = path.characters();
         let known = above.mattering.iter().zip(&mut verdict.mattering);
         for ((effect, pattern), (inherited, matters)) in self.patterns.iter().zip(known) {
             // What cannot change anything is not looked at, nor remembered.
@@ -66,9 +69,13 @@ impl PathFilter {
 
     /// Says whether what is below the directory `path` can get another verdict than the directory.
     pub fn may_change_below(&self, path: &TreePath, verdict: &Verdict) -> bool {
-        let path = path.characters();
         let changing = if verdict.matched { Effect::TakeBack } else { Effect::Match };
-        self.patterns.iter().any(|(effect, pattern)| *effect == changing && pattern.reaches_below(&path))
+        let mut patterns = self.patterns.iter().filter(|(effect, _)| *effect == changing).peekable();
+        if patterns.peek().is_none() {
+            return false;
+        }
+        let path = path.characters();
+        patterns.any(|(_, pattern)| pattern.reaches_below(&path))
     }
 }
 
