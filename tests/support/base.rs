@@ -27,6 +27,8 @@ pub enum Base {
     Debian,
     /// A static busybox with its links.
     Busybox,
+    /// The same for arm64, from the machine's package source.
+    Arm64Busybox,
 }
 
 impl Base {
@@ -35,6 +37,7 @@ impl Base {
         match self {
             Self::Debian => "debian",
             Self::Busybox => "busybox",
+            Self::Arm64Busybox => "busybox-arm64",
         }
     }
 
@@ -46,7 +49,11 @@ impl Base {
         let name = format!("{}.tar", self.name());
         cache::file(&cache::directory()?, &name, |path| match self {
             Self::Debian => debian(path),
-            Self::Busybox => busybox(path),
+            Self::Busybox => busybox(path, &native_busybox()?),
+            Self::Arm64Busybox => {
+                let unpacked = tempfile::tempdir()?;
+                busybox(path, &download_busybox("arm64", unpacked.path())?)
+            }
         })
     }
 
@@ -64,7 +71,9 @@ impl Base {
             fs::copy(&tar, context.join("base.tar"))?;
             let made = zoea.home().join("base.oci.tar");
             let output = format!("type=oci,dest={}", made.display());
-            zoea.build(&context, &["-o", &output, "--source-date-epoch", "0"])?.success()?;
+            let platform = if self == Self::Arm64Busybox { "linux/arm64" } else { "local" };
+            let arguments = ["-o", &output, "--source-date-epoch", "0", "--platform", platform];
+            zoea.build(&context, &arguments)?.success()?;
             fs::copy(made, path)?;
             Ok(())
         })
@@ -117,11 +126,43 @@ fn debian(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Returns this machine's busybox.
+fn native_busybox() -> Result<PathBuf> {
+    let program =
+        ["/bin/busybox", "/usr/bin/busybox"].map(PathBuf::from).into_iter().find(|path| path.exists());
+    program.context("`busybox` is not installed")
+}
+
+/// Fetches Debian's static busybox for another architecture; apt's own state stays as it is.
+fn download_busybox(architecture: &str, directory: &Path) -> Result<PathBuf> {
+    for name in ["lists/partial", "cache/archives/partial", "unpacked"] {
+        fs::create_dir_all(directory.join(name))?;
+    }
+    let place = directory.display();
+    let settings = [
+        format!("APT::Architecture={architecture}"),
+        format!("APT::Architectures={architecture}"),
+        format!("Dir::State::lists={place}/lists"),
+        "Dir::State::status=/dev/null".to_owned(),
+        format!("Dir::Cache={place}/cache"),
+        format!("APT::Sandbox::User={}", if crate::actor::am_root() { "root" } else { "" }),
+    ];
+    let settings: Vec<_> = settings.iter().flat_map(|setting| ["-o", setting]).collect();
+    for work in [&["update"][..], &["download", "busybox-static"]] {
+        let mut command = Command::new("apt-get");
+        Finished::of(command.args(&settings).args(work).current_dir(directory))?.success()?;
+    }
+    let is_package = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|end| end == "deb");
+    let package = fs::read_dir(directory)?.filter_map(Result::ok).find(is_package).context("no package")?;
+    let unpacked = directory.join("unpacked");
+    Finished::of(Command::new("dpkg-deb").arg("--extract").arg(package.path()).arg(&unpacked))?.success()?;
+    Ok(unpacked.join("bin/busybox"))
+}
+
 /// Makes a tree of busybox alone: one program, a link for everything it can do, and the usual directories.
-fn busybox(path: &Path) -> Result<()> {
-    let program = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
-    let program = program.context("`busybox` is not installed")?;
-    let applets = Finished::of(Command::new(program).arg("--list"))?.success()?.stdout;
+fn busybox(path: &Path, program: &Path) -> Result<()> {
+    // Another architecture's program cannot be asked; it can do the same.
+    let applets = Finished::of(Command::new(native_busybox()?).arg("--list"))?.success()?.stdout;
     let tree = tempfile::tempdir()?;
     for directory in ["bin", "etc", "root", "tmp"] {
         fs::create_dir(tree.path().join(directory))?;

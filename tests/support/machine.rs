@@ -21,8 +21,10 @@ pub enum Need {
     Program(&'static str),
     /// An ordinary user with subordinate ids, and the programs that map them.
     SubordinateIds,
-    /// A base image; Debian's is made from the machine's package source when it is not there.
+    /// A base image; all but one are made from the machine's package source when they are not there.
     Base(Base),
+    /// A kernel that lets a user namespace have emulators of its own (Linux 6.7).
+    OwnEmulators,
 }
 
 impl Need {
@@ -33,8 +35,15 @@ impl Need {
             Self::Program(name) => (!has_program(name)).then(|| format!("needs the program `{name}`")),
             Self::SubordinateIds => lacks_subordinate_ids(),
             Self::Base(Base::Busybox) => Self::Program("busybox").lack(),
-            Self::Base(base @ Base::Debian) => {
-                base.tar().err().map(|error| format!("needs a Debian base: {error:#}"))
+            Self::Base(base @ (Base::Debian | Base::Arm64Busybox)) => {
+                base.tar().err().map(|error| format!("needs the base `{}`: {error:#}", base.name()))
+            }
+            Self::OwnEmulators => {
+                let command = crate::emulator::without_emulators();
+                let tried =
+                    Command::new("unshare").args(command.get(1..).unwrap_or_default()).arg("true").output();
+                let works = tried.is_ok_and(|output| output.status.success());
+                (!works).then(|| "needs a kernel with binfmt_misc in user namespaces".to_owned())
             }
         }
     }

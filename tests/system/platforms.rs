@@ -10,7 +10,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use serde_json::Value;
 use zoea_image::{Layout, validate_delivery};
-use zoea_tests::{Actor, Base, Finished, Need, Registry, Zoea, ready, skopeo};
+use zoea_tests::{Actor, Base, Finished, Need, Registry, Zoea, emulator, ready, skopeo};
 
 use crate::result::{Built, with_base, words};
 
@@ -272,5 +272,36 @@ fn a_foreign_step_without_emulator_fails_before_anything_runs() -> Result<()> {
             .stderr;
         assert!(!said.contains("RUN echo"), "{said}");
     }
+    Ok(())
+}
+
+#[test]
+fn an_emulator_runs_foreign_steps() -> Result<()> {
+    const EMULATOR: &str = "/usr/bin/qemu-aarch64-static";
+    let needs = [
+        Need::Root,
+        Need::Program("qemu-aarch64-static"),
+        Need::OwnEmulators,
+        Need::Base(Base::Arm64Busybox),
+        Need::Program("skopeo"),
+    ];
+    if !ready("an_emulator_runs_foreign_steps", &needs) {
+        return Ok(());
+    }
+    let zoea = Zoea::new(Actor::Root)?;
+    let context = zoea.context(&[("Dockerfile", "FROM base\nRUN uname -m > /machine && echo $0\n")])?;
+    let context = context.to_string_lossy();
+    let base = format!("base=oci-archive://{}", Base::Arm64Busybox.archive()?.display());
+    let local = zoea.home().join("local");
+    let output = format!("type=local,dest={}", local.display());
+    let arguments = ["build", &context, "--platform", "linux/arm64", "--build-context", &base, "-o", &output];
+    let run = |wrapper: &[String]| Finished::of(&mut zoea.command_under(&words(wrapper), &arguments));
+
+    run(&emulator::with_arm64(EMULATOR, "F"))?.success()?;
+    assert_eq!(fs::read_to_string(local.join("machine"))?, "aarch64\n");
+    let place = "Dockerfile:2:1";
+    run(&emulator::with_arm64(EMULATOR, ""))?.failure(69, &[place, "flag `F`", "hint: "])?;
+    run(&emulator::with_arm64("/bin/true", "F"))?.failure(69, &[place, "not linked statically", "hint: "])?;
+    run(&emulator::without_emulators())?.failure(69, &[place, "no emulator", "hint: "])?;
     Ok(())
 }

@@ -50,7 +50,9 @@ impl fmt::Display for Obstacle {
                  not be seen)",
             ),
             Self::Disabled => f.write_str("binfmt_misc is switched off, so the kernel uses no emulators"),
-            Self::OutOfReach => f.write_str("its emulator is registered without flag `F`, so a step has it not"),
+            Self::OutOfReach => f.write_str(
+                "its emulator is out of a step's reach: registered without flag `F`, or not linked statically",
+            ),
             Self::Broken(status) => write!(f, "its emulator ended with {status} instead of running a program"),
         }
     }
@@ -67,8 +69,8 @@ impl Obstacle {
             }
             Self::Disabled => "as root of the machine: `echo 1 > /proc/sys/fs/binfmt_misc/status`",
             Self::OutOfReach => {
-                "register it again with flag `F`, which makes the kernel open the emulator once and for all \
-                 (Debian: `apt-get install qemu-user-static`)"
+                "register a static emulator with flag `F`, which makes the kernel open it once and for all (Debian: \
+                 `apt-get install qemu-user-static binfmt-support`)"
             }
             Self::Broken(_) => "install another version of the emulator",
         }
