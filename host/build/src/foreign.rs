@@ -55,3 +55,36 @@ fn program_platform(stage: &Stage, before: &[Platform], images: &BTreeMap<Digest
     // An old image may not say what it is for.
     base.filter(|platform| !platform.architecture.is_empty()).unwrap_or_else(|| stage.platform.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use zoea_model::ImageConfig;
+
+    use super::*;
+
+    fn stage(base: Base, platform: &str) -> Stage {
+        Stage {
+            name: String::new(),
+            base,
+            platform: platform.parse().unwrap(),
+            steps: Vec::new(),
+            config: ImageConfig::default(),
+        }
+    }
+
+    #[test]
+    fn programs_are_for_what_the_stage_below_is_for() {
+        let plan = Plan {
+            stages: vec![
+                stage(Base::Scratch, "linux/s390x"),
+                stage(Base::Stage(StageId(0)), "linux/amd64"),
+                stage(Base::Scratch, "linux/amd64"),
+            ],
+            target: StageId(2),
+            source_date: None,
+        };
+        let platforms = program_platforms(&plan, &BTreeMap::new());
+        let expected = ["linux/s390x", "linux/s390x", "linux/amd64"];
+        assert_eq!(platforms.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+    }
+}
