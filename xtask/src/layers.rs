@@ -13,8 +13,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("zoea-model", &[]),
     ("zoea-dockerfile", &["zoea-model"]),
     ("zoea-rootfs", &["zoea-model"]),
-    ("zoea-image", &["zoea-model"]),
-    ("zoea-context", &["zoea-model"]),
+    ("zoea-http", &["zoea-model"]),
+    ("zoea-image", &["zoea-model", "zoea-http"]),
+    ("zoea-context", &["zoea-model", "zoea-http"]),
     ("zoea-sys", &[]),
     ("zoea-launch", &["zoea-model", "zoea-rootfs", "zoea-sys"]),
     ("zoea-wasi", &["zoea-model", "zoea-rootfs", "zoea-launch"]),
@@ -25,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "zoea-model",
             "zoea-dockerfile",
             "zoea-rootfs",
+            "zoea-http",
             "zoea-image",
             "zoea-context",
             "zoea-launch",
@@ -45,7 +47,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("clap*", &["zoea-cli"]),
     // The core is synchronous: only what talks to the network, and who makes the runtime, knows of tasks.
     ("tokio*", &["zoea-image", "zoea-context", "zoea-wasi", "zoea", "zoea-cli"]),
-    ("reqwest", &["zoea-image"]),
+    ("reqwest", &["zoea-http", "zoea-image", "zoea-context"]),
     ("anyhow", &["xtask", "zoea-tests"]),
 ];
 

@@ -56,7 +56,7 @@ impl Remotes for Elsewhere {
             Remote::Http(_) => "http",
             Remote::Git(_) => "git",
         };
-        Ok(Arc::new(Fetched { context: self.context(name), modified: None }))
+        Ok(Arc::new(Fetched { context: self.context(name), modified: None, validator: None }))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::FetchError;
+
 /// A context that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,6 +36,15 @@ pub enum ContextError {
     NoRemotes {
         /// The address; what may be a secret in it is blotted out.
         address: String,
+    },
+    /// Something could not be fetched.
+    #[error("Failed to fetch `{address}`")]
+    Fetch {
+        /// Where it is; what may be a secret in it is blotted out.
+        address: String,
+        /// Why.
+        #[source]
+        source: Box<FetchError>,
     },
     /// The context's directory could not be looked at.
     #[error("Failed to open the context")]
@@ -67,6 +78,7 @@ impl ContextError {
     /// Returns advice on what to do, where there is any.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Fetch { source, .. } => source.hint(),
             Self::UnsupportedLocation { .. } => {
                 Some("fetch it into a directory first and give that directory".to_owned())
             }

@@ -1,6 +1,7 @@
 //! Build contexts: every kind of them becomes one read-only tree with its ignore rules applied.
 //!
-//! Owns addresses of contexts, the `.dockerignore` language and reading local directories. Knows nothing of
+//! Owns addresses of contexts, the `.dockerignore` language, reading local directories, and fetching from web
+//! servers and git repositories. Knows nothing of
 //! images, layers and copying. Gives out no path and follows no symbolic link, so that a context cannot make the
 //! builder read what lies outside of it.
 #![forbid(unsafe_code)]
@@ -8,6 +9,11 @@
 mod context;
 mod contexts;
 mod error;
+mod fetch_error;
+mod fetch_settings;
+mod fetcher;
+mod http_fetch;
+mod http_request;
 mod ignore_file;
 mod ignore_rules;
 mod location;
@@ -17,6 +23,9 @@ mod xattr;
 pub use context::Context;
 pub use contexts::{Contexts, MainContext};
 pub use error::ContextError;
+pub use fetch_error::FetchError;
+pub use fetch_settings::{FetchSettings, LARGEST_FILE};
+pub use fetcher::Fetcher;
 pub use ignore_rules::IgnoreRules;
 pub use location::Location;
 pub use remotes::{Fetched, NoRemotes, Remotes};

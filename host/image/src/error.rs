@@ -261,18 +261,10 @@ pub enum ImageError {
         method: String,
     },
     /// The HTTP client cannot be made.
-    #[error("Failed to set up TLS")]
-    SetUpTls {
-        /// Why.
-        #[source]
-        source: rustls::Error,
-    },
-    /// The HTTP client cannot be made.
-    #[error("Failed to set up the HTTP client")]
+    #[error(transparent)]
     SetUpHttp {
         /// Why.
-        #[source]
-        source: reqwest::Error,
+        source: zoea_http::HttpError,
     },
     /// No connection to the registry.
     #[error("Failed to reach registry `{registry}`")]

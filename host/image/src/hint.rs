@@ -94,7 +94,6 @@ impl ImageError {
             | Self::Unauthorized { .. }
             | Self::Refused { .. }
             | Self::Protocol { .. }
-            | Self::SetUpTls { .. }
             | Self::SetUpHttp { .. }
             | Self::PushDigest { .. } => self.remote_hint(),
             Self::WriteDocument { .. }

@@ -40,6 +40,6 @@ pub use image::{BlobSource, Image, Layer};
 pub use index::{Index, IndexDraft, IndexEntry, compose_index};
 pub use layout::Layout;
 pub use media::ImageFormat;
-pub use remote::{Credentials, Hosts, Proxies, Registry, RegistryOptions};
+pub use remote::{Credentials, Hosts, Registry, RegistryOptions};
 pub use store::ImageStore;
 pub use validate::{Violation, validate, validate_delivery};

@@ -28,8 +28,9 @@ pub use resolve::ResolveError;
 pub use zoea_build::Clock;
 pub use zoea_context::{Context, ContextError, Contexts, Fetched, Location, MainContext, NoRemotes, Remotes};
 pub use zoea_dockerfile::{NamedContext, Request as DockerfileRequest};
+pub use zoea_http::Proxies;
 pub use zoea_image::{
-    BlobStore, Credentials, Hosts, ImageError, ImageFormat, ImageStore, Proxies, Registry, RegistryOptions,
+    BlobStore, Credentials, Hosts, ImageError, ImageFormat, ImageStore, Registry, RegistryOptions,
 };
 pub use zoea_launch::{LaunchError, Refusal, StepSettings, StepStatus, Surroundings, enter, intercept};
 pub use zoea_model as model;

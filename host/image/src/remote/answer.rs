@@ -3,8 +3,8 @@
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
-use super::transport::ANSWER_TIMEOUT;
 use crate::ImageError;
+use zoea_http::ANSWER_TIMEOUT;
 
 /// How much of an error's body is read.
 const LONGEST_ERROR: u64 = 64 << 10;

@@ -24,7 +24,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use zoea_model::{Digest, Events, ImageRef, Platform, SafeUrl};
+use zoea_http::Proxies;
+use zoea_model::{Digest, Events, ImageRef, Platform};
 
 use crate::{Delivery, Image, ImageError};
 use transport::Transport;
@@ -67,17 +68,6 @@ impl Hosts {
             Self::All => true,
         }
     }
-}
-
-/// The proxies of the environment variables of these names.
-#[derive(Debug, Clone, Default)]
-pub struct Proxies {
-    /// `HTTP_PROXY`: for plain HTTP.
-    pub http: Option<SafeUrl>,
-    /// `HTTPS_PROXY`: for HTTPS.
-    pub https: Option<SafeUrl>,
-    /// `NO_PROXY`: hosts that are reached directly, joined by commas.
-    pub none_for: String,
 }
 
 /// Whether a session reads or writes.

@@ -11,14 +11,14 @@ use tokio::runtime::Handle;
 use zoea_model::oci::Descriptor;
 use zoea_model::{Digest, ImageRef, Platform};
 
+use super::Direction;
 use super::answer::{Unread, body};
-use super::retry::cause;
 use super::session::Session;
-use super::transport::{ANSWER_TIMEOUT, Transport};
-use super::{Direction, retry};
+use super::transport::Transport;
 use crate::document::{Document, LARGEST_MANIFEST, Manifest, digest_of};
 use crate::resolve::{Documents, resolve};
 use crate::{BlobSource, Image, ImageError};
+use zoea_http::{ANSWER_TIMEOUT, cause};
 
 /// The manifests that are read; the first ones are preferred where a registry has both forms.
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -85,10 +85,10 @@ impl Repository {
                         limit: LARGEST_MANIFEST,
                     });
                 }
-                Err(unread) if attempt >= retry::RETRIES => {
+                Err(unread) if attempt >= zoea_http::RETRIES => {
                     return Err(self.session.unread(&call.purpose, unread));
                 }
-                Err(_) => tokio::time::sleep(retry::delay(attempt, None)).await,
+                Err(_) => tokio::time::sleep(zoea_http::delay(attempt, None)).await,
             }
             attempt += 1;
         }

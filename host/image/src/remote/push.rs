@@ -152,8 +152,8 @@ async fn push_blob(session: Session, blob: Blob) -> Result<(Digest, &'static str
     loop {
         match try_push_blob(&session, &blob).await? {
             Attempt::Done(how) => return Ok((blob.digest, how)),
-            Attempt::Broken(error) if attempt < retry::RETRIES && retry::is_passing(&error) => {
-                tokio::time::sleep(retry::delay(attempt, None)).await;
+            Attempt::Broken(error) if attempt < zoea_http::RETRIES && retry::is_passing(&error) => {
+                tokio::time::sleep(zoea_http::delay(attempt, None)).await;
             }
             Attempt::Broken(error) => return Err(error),
         }

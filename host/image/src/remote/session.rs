@@ -11,9 +11,10 @@ use zoea_model::ImageRef;
 use super::answer::{Unread, body, refusal};
 use super::credentials::Credential;
 use super::token::{self, Challenge, LARGEST_TOKEN};
-use super::transport::{ANSWER_TIMEOUT, Transport};
+use super::transport::Transport;
 use super::{Direction, retry};
 use crate::ImageError;
+use zoea_http::ANSWER_TIMEOUT;
 
 /// One request, which can be sent any number of times.
 #[derive(Debug, Clone)]
@@ -92,16 +93,16 @@ impl Session {
                     self.authorize(challenge, &call.purpose).await?;
                     continue;
                 }
-                Ok(response) if retry::is_passing_status(response.status()) => {
-                    retry::retry_after(response.headers())
+                Ok(response) if zoea_http::is_passing_status(response.status()) => {
+                    zoea_http::retry_after(response.headers())
                 }
                 Err(error) if retry::is_passing(error) => None,
                 Ok(_) | Err(_) => return answer,
             };
-            if attempt >= retry::RETRIES {
+            if attempt >= zoea_http::RETRIES {
                 return answer;
             }
-            tokio::time::sleep(retry::delay(attempt, wanted)).await;
+            tokio::time::sleep(zoea_http::delay(attempt, wanted)).await;
             attempt += 1;
         }
     }
@@ -198,11 +199,15 @@ impl Session {
         let response = loop {
             match self.send_once_elsewhere(&call).await {
                 Ok(response) if response.status().is_success() => break response,
-                Ok(response) if !retry::is_passing_status(response.status()) || attempt >= retry::RETRIES => {
+                Ok(response)
+                    if !zoea_http::is_passing_status(response.status()) || attempt >= zoea_http::RETRIES =>
+                {
                     return Err(self.refused(&call, response).await);
                 }
-                Err(error) if !retry::is_passing(&error) || attempt >= retry::RETRIES => return Err(error),
-                Ok(_) | Err(_) => tokio::time::sleep(retry::delay(attempt, None)).await,
+                Err(error) if !retry::is_passing(&error) || attempt >= zoea_http::RETRIES => {
+                    return Err(error);
+                }
+                Ok(_) | Err(_) => tokio::time::sleep(zoea_http::delay(attempt, None)).await,
             }
             attempt += 1;
         };

@@ -2,27 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, NoProxy, Proxy, Response};
+use reqwest::{Client, Response};
+use zoea_http::{ANSWER_TIMEOUT, Bodies};
 
 use super::address::{Scheme, is_loopback};
 use super::{Direction, RegistryOptions};
 use crate::ImageError;
 
-/// What registries see of us.
-const USER_AGENT: &str = concat!("zoea/", env!("CARGO_PKG_VERSION"));
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a registry may be silent where something of it is awaited.
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many redirects are followed: blob stores need one or two.
 const MOST_REDIRECTS: usize = 5;
-/// Always reached without a proxy.
-const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
 /// Connections, tokens and what is known of each registry.
 pub(crate) struct Transport {
@@ -53,7 +45,8 @@ impl Transport {
         if let Some(client) = client.as_ref() {
             return Ok(client.clone());
         }
-        let made = make_client(&self.options)?;
+        let made = zoea_http::client(&self.options.proxies, Policy::custom(follow), Bodies::AsSent)
+            .map_err(|source| ImageError::SetUpHttp { source })?;
         *client = Some(made.clone());
         Ok(made)
     }
@@ -122,40 +115,6 @@ impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport").field("options", &self.options).finish_non_exhaustive()
     }
-}
-
-/// Makes the client with ring as its cryptography: of rustls's providers the one that builds without CMake.
-fn make_client(options: &RegistryOptions) -> Result<Client, ImageError> {
-    let mut roots = rustls::RootCertStore::empty();
-    // A certificate that does not load is missing when a server needs it, and is reported there.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|source| ImageError::SetUpTls { source })?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let failed = |source| ImageError::SetUpHttp { source };
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        // Over HTTP/2 several registries throttle uploads to a fraction of their speed.
-        .http1_only()
-        .referer(false)
-        .redirect(Policy::custom(follow))
-        .no_proxy();
-    let proxies = &options.proxies;
-    let direct = NoProxy::from_string(&format!("{LOOPBACK},{}", proxies.none_for));
-    if let Some(url) = &proxies.http {
-        let proxy = Proxy::http(url.reveal()).map_err(|error| failed(error.without_url()))?;
-        builder = builder.proxy(proxy.no_proxy(direct.clone()));
-    }
-    if let Some(url) = &proxies.https {
-        let proxy = Proxy::https(url.reveal()).map_err(|error| failed(error.without_url()))?;
-        builder = builder.proxy(proxy.no_proxy(direct));
-    }
-    builder.build().map_err(failed)
 }
 
 /// Follows redirects, but never from HTTPS to plain HTTP. The client itself keeps credentials from other hosts.
