@@ -67,6 +67,70 @@ pub enum FetchError {
         /// Its name.
         name: String,
     },
+    /// There is no git to fetch with.
+    #[error("There is no git program")]
+    NoGit,
+    /// The git program does not start.
+    #[error("Failed to start git")]
+    GitProgram {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The git program failed.
+    #[error("`git {operation}` failed: {text}")]
+    Git {
+        /// What it was to do.
+        operation: String,
+        /// What it said.
+        text: String,
+    },
+    /// The repository does not have the reference.
+    #[error("The repository has no branch, tag or commit `{reference}`")]
+    NoReference {
+        /// The reference.
+        reference: String,
+    },
+    /// The reference leads elsewhere.
+    #[error("The reference leads to commit {found}, expected was {expected}")]
+    Commit {
+        /// What it should lead to, in full or its beginning.
+        expected: String,
+        /// What it leads to.
+        found: String,
+    },
+    /// The repository does not have the directory.
+    #[error("The repository has no directory `{path}`")]
+    NoDirectory {
+        /// The directory.
+        path: String,
+    },
+    /// The repository's tree cannot be one of files.
+    #[error("Failed to write `{path}` of the repository: {reason}")]
+    GitTree {
+        /// Which of its entries.
+        path: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A repository that the repository refers to could not be fetched.
+    #[error("Failed to fetch the submodule `{path}`")]
+    Submodule {
+        /// Where it is in the repository.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<Self>,
+    },
+    /// The repository refers to one without saying where it is.
+    #[error("`.gitmodules` does not say where it is")]
+    NoModule,
+    /// Repositories refer to each other without end.
+    #[error("There are more than {most} submodules, or they are nested too deeply")]
+    Submodules {
+        /// How many there may be.
+        most: usize,
+    },
     /// The disk refused.
     #[error("Failed to store it")]
     Store(#[source] io::Error),
@@ -83,8 +147,21 @@ impl FetchError {
             | Self::Transfer(_)
             | Self::Stalled { .. }
             | Self::TooLarge { .. }
-            | Self::Checksum { .. } => true,
-            Self::Address { .. } | Self::SetUp(_) | Self::Secret { .. } | Self::Store(_) => false,
+            | Self::Checksum { .. }
+            | Self::Git { .. }
+            | Self::NoReference { .. }
+            | Self::Commit { .. }
+            | Self::NoDirectory { .. }
+            | Self::GitTree { .. }
+            | Self::NoModule
+            | Self::Submodules { .. } => true,
+            Self::Submodule { source, .. } => source.is_remote(),
+            Self::Address { .. }
+            | Self::SetUp(_)
+            | Self::Secret { .. }
+            | Self::Store(_)
+            | Self::NoGit
+            | Self::GitProgram { .. } => false,
         }
     }
 
@@ -102,7 +179,18 @@ impl FetchError {
             {
                 Some("the disk is full: free some space there, or name another state directory".to_owned())
             }
-            Self::Address { .. }
+            Self::NoGit | Self::GitProgram { .. } => {
+                Some("install git (Debian: `apt-get install git`)".to_owned())
+            }
+            Self::Submodule { source, .. } => source.hint(),
+            Self::Git { .. }
+            | Self::NoReference { .. }
+            | Self::Commit { .. }
+            | Self::NoDirectory { .. }
+            | Self::GitTree { .. }
+            | Self::NoModule
+            | Self::Submodules { .. }
+            | Self::Address { .. }
             | Self::SetUp(_)
             | Self::Unreachable(_)
             | Self::Refused { .. }

@@ -7,6 +7,8 @@ use tokio::runtime::Handle;
 use zoea_http::Proxies;
 use zoea_model::Secret;
 
+use crate::GitProgram;
+
 /// The largest file that is fetched: far above any release archive or disk image that builds take, and an endless
 /// answer ends before it fills most disks.
 pub const LARGEST_FILE: u64 = 64 << 30;
@@ -26,7 +28,9 @@ pub struct FetchSettings {
     pub proxies: Proxies,
     /// Credentials by the names that BuildKit gives such secrets: `HTTP_AUTH_TOKEN_<host>` and the like.
     pub secrets: BTreeMap<String, Secret>,
-    /// The largest file that is fetched.
+    /// What fetches from git repositories.
+    pub git: Option<GitProgram>,
+    /// The largest file, and the largest repository, that is fetched.
     pub largest_file: u64,
     /// How long a server may take to answer, or to send the least that counts as sending.
     pub patience: Duration,
@@ -39,6 +43,7 @@ impl FetchSettings {
             handle,
             proxies: Proxies::default(),
             secrets: BTreeMap::new(),
+            git: None,
             largest_file: LARGEST_FILE,
             patience: PATIENCE,
         }

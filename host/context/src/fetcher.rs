@@ -11,7 +11,7 @@ use cap_std::fs::Dir;
 use reqwest::Client;
 use zoea_model::Remote;
 
-use crate::{ContextError, FetchError, FetchSettings, Fetched, Remotes, http_fetch};
+use crate::{ContextError, FetchError, FetchSettings, Fetched, Remotes, git_fetch, http_fetch};
 
 /// Fetches what a build names.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Fetcher {
                 let fetched = http_fetch::fetch(source, directory, self.client()?, &self.settings);
                 self.settings.handle.block_on(fetched)
             }
-            Remote::Git(_) => Err(FetchError::Address { reason: "git".to_owned() }),
+            Remote::Git(source) => git_fetch::fetch(source, &directory, &self.settings),
         }
     }
 

@@ -124,7 +124,17 @@ fn is_passing(error: &FetchError) -> bool {
     match error {
         FetchError::Unreachable(source) | FetchError::Transfer(source) => is_passing_error(source),
         FetchError::Refused { status } => is_passing_status(*status),
-        FetchError::Address { .. }
+        FetchError::NoGit
+        | FetchError::GitProgram { .. }
+        | FetchError::Git { .. }
+        | FetchError::NoReference { .. }
+        | FetchError::Commit { .. }
+        | FetchError::NoDirectory { .. }
+        | FetchError::GitTree { .. }
+        | FetchError::Submodule { .. }
+        | FetchError::NoModule
+        | FetchError::Submodules { .. }
+        | FetchError::Address { .. }
         | FetchError::SetUp(_)
         | FetchError::Redirects { .. }
         | FetchError::RedirectTarget

@@ -2,6 +2,8 @@
 
 use std::error::Error as _;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use zoea_model::{Remote, TreePath};
 
 pub(crate) struct Bench {
     pub(crate) fetcher: Fetcher,
-    _directory: TempDir,
+    directory: TempDir,
     _runtime: Runtime,
 }
 
@@ -31,7 +33,19 @@ impl Bench {
         let directory = TempDir::new().unwrap();
         let opened = rustix::fs::open(directory.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
         let fetcher = Fetcher::new(settings, Dir::from_std_file(opened.into()));
-        Self { fetcher, _directory: directory, _runtime: runtime }
+        Self { fetcher, directory, _runtime: runtime }
+    }
+
+    /// Where the git tree of the number that `fetched` has is.
+    pub(crate) fn place(&self, fetched: &Fetched) -> PathBuf {
+        let directories = std::fs::read_dir(self.directory.path()).unwrap();
+        let mut trees = directories.map(|entry| entry.unwrap().path().join("tree"));
+        let git = fetched.context.lookup(&TreePath::new(".git").unwrap()).unwrap().unwrap();
+        let mut same = trees.find(|tree| {
+            let status = std::fs::symlink_metadata(tree.join(".git"));
+            status.is_ok_and(|status| status.mtime_nsec() == i64::from(git.attributes.mtime.nanoseconds))
+        });
+        same.take().unwrap()
     }
 
     pub(crate) fn fetch(&self, remote: &Remote) -> Arc<Fetched> {
