@@ -9,6 +9,7 @@ pub mod actor;
 pub mod base;
 pub mod bundle;
 pub mod cache;
+pub mod elsewhere;
 pub mod emulator;
 pub mod finished;
 pub mod gate;

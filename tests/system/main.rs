@@ -10,6 +10,7 @@ mod copy_flags;
 mod copying;
 mod examples;
 mod executor;
+mod fetching;
 mod killed;
 mod memory;
 mod metadata;

@@ -47,6 +47,10 @@ impl Contexts for Elsewhere {
             ContextName::Named(name) => Ok(Arc::new(self.context(name))),
         }
     }
+
+    fn modified(&self, _: &ContextName) -> Result<Option<Timestamp>, ContextError> {
+        Ok(None)
+    }
 }
 
 impl Remotes for Elsewhere {
@@ -56,7 +60,7 @@ impl Remotes for Elsewhere {
             Remote::Http(_) => "http",
             Remote::Git(_) => "git",
         };
-        Ok(Arc::new(Fetched { context: self.context(name), modified: None, validator: None }))
+        Ok(Arc::new(Fetched { context: Arc::new(self.context(name)), modified: None, validator: None }))
     }
 }
 

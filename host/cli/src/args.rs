@@ -90,9 +90,9 @@ pub(crate) struct BuildArguments {
     /// Build for these platforms; several make an index
     #[arg(long = "platform", value_name = "OS/ARCHITECTURE[/VARIANT]", value_delimiter = ',')]
     pub(crate) platforms: Vec<String>,
-    /// Use an image of another place under a name: NAME=oci-layout://DIR[:TAG],
+    /// Use files or an image of another place under a name: NAME=DIR, a git repository, oci-layout://DIR[:TAG],
     /// oci-archive://FILE, docker-archive://FILE or docker-image://REFERENCE
-    #[arg(long = "build-context", value_name = "NAME=IMAGE")]
+    #[arg(long = "build-context", value_name = "NAME=ADDRESS")]
     pub(crate) build_contexts: Vec<String>,
     /// Write the result: type=oci|docker|local|tar|image[,dest=PATH][,tar=false][,push=true][,name=NAME][,platform-split=false]
     #[arg(short = 'o', long = "output", value_name = "SPEC")]

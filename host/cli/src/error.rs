@@ -73,12 +73,14 @@ impl CliError {
         match self {
             Self::Flag { .. } | Self::Usage(_) | Self::Value { .. } => Kind::Usage,
             Self::Context(
-                ContextError::UnsupportedLocation { .. } | ContextError::InvalidLocation { .. },
+                ContextError::UnsupportedLocation { .. }
+                | ContextError::InvalidLocation { .. }
+                | ContextError::GitLocation { .. },
             ) => Kind::Usage,
+            Self::Context(error) => zoea::context_kind(error),
             Self::File { .. }
             | Self::StateDirectory { .. }
             | Self::Start(_)
-            | Self::Context(_)
             | Self::State(_)
             | Self::Images(_)
             | Self::Namespaces(_) => Kind::Environment,

@@ -6,6 +6,7 @@ mod error;
 mod kaniko_log;
 mod options;
 mod output_spec;
+mod places;
 mod plain_progress;
 mod report;
 mod report_files;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use zoea::model::{ImageRef, ModelError, Platform, Timestamp};
-use zoea::{Annotation, Compression, ImageLocation};
+use zoea::{Annotation, Compression, ImageLocation, LocationError};
 
 use crate::args::{
     BuildArguments, CommonArguments, CompressionName, ExecutorArguments, ProgressForm, Verbosity,
@@ -62,6 +62,15 @@ pub(crate) struct ReportFiles {
     pub(crate) metadata: Option<PathBuf>,
 }
 
+/// What `--build-context` names.
+#[derive(Debug)]
+pub(crate) enum NamedLocation {
+    /// An image.
+    Image(ImageLocation),
+    /// Files, at an address like that of the main context.
+    Files(String),
+}
+
 /// One build as the user asked for it.
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -73,7 +82,7 @@ pub(crate) struct Options {
     pub(crate) annotations: Vec<Annotation>,
     pub(crate) target: Option<String>,
     pub(crate) platforms: Vec<Platform>,
-    pub(crate) named_images: BTreeMap<String, ImageLocation>,
+    pub(crate) named_contexts: BTreeMap<String, NamedLocation>,
     pub(crate) tags: Vec<ImageRef>,
     pub(crate) outputs: Vec<OutputSpec>,
     pub(crate) pull: zoea::PullPolicy,
@@ -118,7 +127,7 @@ pub(crate) fn from_build(arguments: BuildArguments) -> Result<Options, CliError>
     Ok(Options {
         context: arguments.context,
         dockerfile,
-        named_images: named_images(&arguments.build_contexts)?,
+        named_contexts: named_contexts(&arguments.build_contexts)?,
         tags,
         outputs,
         pull,
@@ -173,7 +182,7 @@ fn from_common(
         annotations: annotations(&common.annotations)?,
         target: common.target.clone(),
         platforms: self::platforms(platforms)?,
-        named_images: BTreeMap::new(),
+        named_contexts: BTreeMap::new(),
         tags: Vec::new(),
         outputs: Vec::new(),
         pull: zoea::PullPolicy::PreferStored,
@@ -244,11 +253,13 @@ fn pairs(flag: &'static str, texts: &[String]) -> Result<BTreeMap<String, String
     texts.iter().map(pair).collect()
 }
 
-fn named_images(texts: &[String]) -> Result<BTreeMap<String, ImageLocation>, CliError> {
+fn named_contexts(texts: &[String]) -> Result<BTreeMap<String, NamedLocation>, CliError> {
     const FLAG: &str = "--build-context";
     let named = |text: &String| match text.split_once('=') {
         Some((name, address)) if !name.is_empty() => match address.parse::<ImageLocation>() {
-            Ok(location) => Ok((name.to_owned(), location)),
+            Ok(location) => Ok((name.to_owned(), NamedLocation::Image(location))),
+            // No kind of image, so it is files.
+            Err(LocationError::Scheme(_)) => Ok((name.to_owned(), NamedLocation::Files(address.to_owned()))),
             Err(error) => Err(CliError::Flag {
                 flag: FLAG,
                 value: text.clone(),
@@ -332,7 +343,7 @@ mod tests {
             &["build", "--annotation", "layer:a=b"],
             &["build", "--label", "a"],
             &["build", "--build-arg", "=a"],
-            &["build", "--build-context", "a=b"],
+            &["build", "--build-context", "a"],
             &["build", "--source-date-epoch", "yesterday"],
             &["build", "-o", "-", "-o", "type=oci,dest=-"],
             &["build", "--compression", "zstd", "-o", "type=docker,dest=a"],

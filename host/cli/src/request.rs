@@ -6,34 +6,54 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 use zoea::model::{Event, Events, Warning};
 use zoea::{
-    Context, DockerfileRequest, DockerfileText, FileSink, ImageFormat, ImageLocation, Location, NamedImage,
-    Output, Request,
+    ContextSource, DockerfileRequest, DockerfileText, FileSink, ImageFormat, ImageLocation, NamedContext,
+    NamedImage, Output, Request,
 };
 
 use crate::error::CliError;
-use crate::options::{DockerfileChoice, Options};
+use crate::options::{DockerfileChoice, NamedLocation, Options};
 use crate::output_spec::{Destination, OutputSpec};
+use crate::places::{Located, Places};
 use crate::wire;
 
-/// A request with the context that it reads.
+/// A request with the contexts that it reads.
 pub(crate) struct Prepared {
     pub(crate) request: Request,
-    pub(crate) context: Context,
+    pub(crate) main: ContextSource,
+    pub(crate) named: BTreeMap<String, ContextSource>,
 }
 
 /// Opens everything that `options` name. Warnings go to `events`.
-pub(crate) fn prepare(options: &Options, events: &dyn Events) -> Result<Prepared, CliError> {
-    let context_path = context_path(&options.context, events)?;
-    let directory = wire::open_directory(&context_path)?;
-    let (dockerfile, place) = dockerfile(options, &context_path, events)?;
-    let context =
-        Context::open_with_ignore_file(directory, place.as_ref().map(|(dir, name)| (dir, name.as_path())))
-            .map_err(CliError::Context)?;
+pub(crate) fn prepare(options: &Options, places: &Places<'_>) -> Result<Prepared, CliError> {
+    let (dockerfile, main) = match places.locate(&options.context, &options.build_args)? {
+        Located::Directory(path) => {
+            let path = context_path(&options.context, path, places.events);
+            let (dockerfile, place) = dockerfile(options, &path, places.events)?;
+            let place = place.as_ref().map(|(directory, name)| (directory, name.as_path()));
+            (dockerfile, places.local(&path, place)?)
+        }
+        Located::Remote(remote) => {
+            (places.remote_dockerfile(&remote, &options.dockerfile)?, ContextSource::Remote(remote))
+        }
+    };
+    let (mut images, mut named) = (BTreeMap::new(), BTreeMap::new());
+    for (name, location) in &options.named_contexts {
+        match location {
+            NamedLocation::Image(location) => drop(images.insert(name.clone(), named_image(location)?)),
+            NamedLocation::Files(text) => {
+                let source = match places.locate(text, &options.build_args)? {
+                    Located::Directory(path) => places.local(&path, None)?,
+                    Located::Remote(remote) => ContextSource::Remote(remote),
+                };
+                named.insert(name.clone(), source);
+            }
+        }
+    }
     let request = Request {
         dockerfile,
         platforms: options.platforms.clone(),
         dockerfile_request: dockerfile_request(options),
-        named_images: named_images(&options.named_images)?,
+        named_images: images,
         pull: options.pull,
         tags: options.tags.clone(),
         outputs: options.outputs.iter().map(output).collect::<Result<_, _>>()?,
@@ -43,21 +63,20 @@ pub(crate) fn prepare(options: &Options, events: &dyn Events) -> Result<Prepared
         source_date_epoch: options.source_date_epoch,
         jobs: options.jobs,
     };
-    Ok(Prepared { request, context })
+    Ok(Prepared { request, main, named })
 }
 
-fn context_path(text: &str, events: &dyn Events) -> Result<PathBuf, CliError> {
-    let Location::Directory(path) = text.parse().map_err(CliError::Context)?;
+fn context_path(text: &str, path: PathBuf, events: &dyn Events) -> PathBuf {
     if !wire::exists(&path) && path.is_relative() {
         // kaniko's image works in /workspace, and its tutorials write `dir://workspace` for it.
         let rooted = Path::new("/").join(&path);
         if text.starts_with("dir://") && wire::exists(&rooted) {
             let message = format!("context `{text}` is not here; taking `{}` instead", rooted.display());
             events.emit(Event::Warning(Warning::new(message)));
-            return Ok(rooted);
+            return rooted;
         }
     }
-    Ok(path)
+    path
 }
 
 /// A directory and a name in it.
@@ -115,31 +134,29 @@ fn dockerfile_request(options: &Options) -> DockerfileRequest {
         platform: zoea::model::Platform::host(),
         build_platform: zoea::model::Platform::host(),
         labels: options.labels.clone(),
-        named_contexts: options
-            .named_images
-            .keys()
-            .map(|name| (name.clone(), zoea::NamedContext::Image))
-            .collect(),
+        named_contexts: options.named_contexts.iter().map(named_context).collect(),
     }
 }
 
-fn named_images(
-    locations: &BTreeMap<String, ImageLocation>,
-) -> Result<BTreeMap<String, NamedImage>, CliError> {
-    let open = |(name, location): (&String, &ImageLocation)| {
-        let image = match location {
-            ImageLocation::Registry(reference) => NamedImage::Registry(reference.clone()),
-            ImageLocation::Layout { path, tag } => {
-                NamedImage::Layout { directory: wire::open_directory(path)?, tag: tag.clone() }
-            }
-            ImageLocation::Archive { path } => {
-                let (directory, name) = wire::open_parent(path)?;
-                NamedImage::Archive { directory, name }
-            }
-        };
-        Ok((name.clone(), image))
+fn named_context((name, location): (&String, &NamedLocation)) -> (String, NamedContext) {
+    let kind = match location {
+        NamedLocation::Image(_) => NamedContext::Image,
+        NamedLocation::Files(_) => NamedContext::Files,
     };
-    locations.iter().map(open).collect()
+    (name.clone(), kind)
+}
+
+fn named_image(location: &ImageLocation) -> Result<NamedImage, CliError> {
+    Ok(match location {
+        ImageLocation::Registry(reference) => NamedImage::Registry(reference.clone()),
+        ImageLocation::Layout { path, tag } => {
+            NamedImage::Layout { directory: wire::open_directory(path)?, tag: tag.clone() }
+        }
+        ImageLocation::Archive { path } => {
+            let (directory, name) = wire::open_parent(path)?;
+            NamedImage::Archive { directory, name }
+        }
+    })
 }
 
 fn output(spec: &OutputSpec) -> Result<Output, CliError> {

@@ -4,16 +4,16 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser as _;
 use zoea::model::Events;
-use zoea::{Authority, MainContext, NoRemotes, Registry, Report, Surroundings};
+use zoea::{Authority, GivenContexts, Registry, Report, Surroundings};
 
 use crate::args::{Arguments, Command, ProgressForm};
 use crate::error::CliError;
 use crate::kaniko_log::KanikoLog;
 use crate::options::{Options, Progress, from_build, from_executor};
+use crate::places::Places;
 use crate::plain_progress::{Form, PlainProgress};
 use crate::wire::SystemClock;
 use crate::{report, report_files, request, wire};
@@ -76,20 +76,21 @@ fn build_in(
     surroundings: &Surroundings,
     events: &dyn Events,
 ) -> Result<Report, CliError> {
-    let prepared = request::prepare(options, events)?;
     let runtime = wire::runtime()?;
     let state = wire::state_directory(options.state_dir.as_deref(), user)?;
-    let mut context = prepared.context;
-    // A build must not copy its own work area into itself.
-    context.hide(&state.directory).map_err(CliError::Context)?;
     let stores = wire::stores(&state, surroundings)?;
+    let fetched = stores.layers.begin_build().map_err(CliError::State)?;
+    let fetcher = wire::fetcher(&fetched, runtime.handle())?;
+    let places = Places { fetcher: &fetcher, state: &state.directory, events };
+    let prepared = request::prepare(options, &places)?;
+    let contexts = GivenContexts { main: prepared.main, named: prepared.named, remotes: &fetcher };
     let authority = Authority {
         store: stores.layers,
         blobs: stores.blobs,
         images: stores.images,
         registry: Registry::new(wire::registry_options(&options.plain_http)?, runtime.handle().clone()),
-        contexts: &MainContext(Arc::new(context)),
-        remotes: &NoRemotes,
+        contexts: &contexts,
+        remotes: &fetcher,
         surroundings,
         step_settings: wire::step_settings(),
         clock: &SystemClock,

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,8 +14,8 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
 use zoea::model::{Network, SafeUrl, Timestamp};
 use zoea::{
-    BlobStore, Credentials, FileSink, Hosts, ImageStore, Proxies, RegistryOptions, StepSettings, Store,
-    Surroundings,
+    BlobStore, Credentials, FetchSettings, Fetcher, FileSink, GitProgram, Hosts, ImageStore, Proxies,
+    RegistryOptions, StepSettings, Store, Surroundings,
 };
 
 use crate::error::CliError;
@@ -90,6 +91,11 @@ pub(crate) fn file_sink(path: &Path) -> Result<FileSink, CliError> {
     Ok(FileSink::Replaced { directory, name, shown: path.to_owned() })
 }
 
+/// Says whether a directory is at a path.
+pub(crate) fn is_directory(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|status| status.is_dir())
+}
+
 /// Says whether something exists at a path.
 pub(crate) fn exists(path: &Path) -> bool {
     path.try_exists().unwrap_or(false)
@@ -111,7 +117,8 @@ pub(crate) fn read_stdin() -> Result<Vec<u8>, CliError> {
     })
 }
 
-fn read_limited(reader: impl io::Read) -> io::Result<Vec<u8>> {
+/// Reads what is no larger than a Dockerfile can be.
+pub(crate) fn read_limited(reader: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let count = reader.take(LARGEST_DOCKERFILE + 1).read_to_end(&mut bytes)?;
     if count as u64 > LARGEST_DOCKERFILE {
@@ -251,6 +258,39 @@ fn credentials() -> Result<Credentials, CliError> {
         Some(_) | None => Ok(Credentials::default()),
     };
     Ok(given.map_err(CliError::Images)?.or(file.map_err(CliError::Images)?))
+}
+
+/// Makes what fetches from elsewhere, into a directory of the work area.
+pub(crate) fn fetcher(area: &zoea::Workspace, handle: &tokio::runtime::Handle) -> Result<Fetcher, CliError> {
+    let directory = area.open_directory("fetched").map_err(CliError::State)?;
+    let mut settings = FetchSettings::new(handle.clone());
+    settings.proxies = proxies();
+    settings.git = Some(GitProgram::new(git));
+    Ok(Fetcher::new(settings, directory))
+}
+
+/// The git program with nothing of this environment but where programs are, proxies, trust, and the way to ssh keys:
+/// those of the agent alone, and only to hosts that the user knows.
+fn git() -> Command {
+    const KEPT: &[&str] =
+        &["PATH", "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+    let mut command = Command::new("git");
+    command.env_clear();
+    command.envs(KEPT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
+    if let Some(proxy) = variable("HTTP_PROXY").filter(|_| variable("http_proxy").is_none()) {
+        command.env("http_proxy", proxy);
+    }
+    for (ours, gits) in [("SSL_CERT_FILE", "GIT_SSL_CAINFO"), ("SSL_CERT_DIR", "GIT_SSL_CAPATH")] {
+        command.envs(variable(ours).map(|path| (gits, path)));
+    }
+    let home = variable("HOME").unwrap_or_else(|| "/nonexistent".to_owned());
+    let known_hosts = format!("{home}/.ssh/known_hosts").replace('\'', "'\\''");
+    command.env(
+        "GIT_SSH_COMMAND",
+        format!("ssh -F /dev/null -o BatchMode=yes -o UserKnownHostsFile='\"{known_hosts}\"'"),
+    );
+    command.env("GIT_SSH_VARIANT", "ssh");
+    command
 }
 
 /// Upper-case names count, lower-case ones where those are unset; `http_proxy` has no upper-case form in

@@ -1,11 +1,12 @@
 //! The build contexts of a build, as its steps see them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use zoea_model::ContextName;
+use zoea_model::{ContextName, Remote, Timestamp};
 
-use crate::{Context, ContextError};
+use crate::{Context, ContextError, Remotes};
 
 /// Gives the contexts that a plan names. Getting one twice in one build gives the same files.
 pub trait Contexts: Sync {
@@ -14,6 +15,12 @@ pub trait Contexts: Sync {
     /// # Errors
     /// Reports a name that was not given, and what stopped it from opening or fetching.
     fn get(&self, name: &ContextName) -> Result<Arc<Context>, ContextError>;
+
+    /// Returns when a context was changed last; a local directory has no such time.
+    ///
+    /// # Errors
+    /// As [`Contexts::get`].
+    fn modified(&self, name: &ContextName) -> Result<Option<Timestamp>, ContextError>;
 }
 
 impl fmt::Debug for dyn Contexts + '_ {
@@ -22,15 +29,49 @@ impl fmt::Debug for dyn Contexts + '_ {
     }
 }
 
-/// A build with no context but the one that it is started with.
-#[derive(Debug)]
-pub struct MainContext(pub Arc<Context>);
+/// Where the files of a context are.
+#[derive(Debug, Clone)]
+pub enum ContextSource {
+    /// In a directory of this machine.
+    Local(Arc<Context>),
+    /// Elsewhere.
+    Remote(Remote),
+}
 
-impl Contexts for MainContext {
-    fn get(&self, name: &ContextName) -> Result<Arc<Context>, ContextError> {
+/// The contexts that a build is given. One from elsewhere is fetched when the first step reads it.
+#[derive(Debug)]
+pub struct GivenContexts<'a> {
+    /// The one that the build is started with.
+    pub main: ContextSource,
+    /// The others.
+    pub named: BTreeMap<String, ContextSource>,
+    /// What fetches them.
+    pub remotes: &'a dyn Remotes,
+}
+
+impl GivenContexts<'_> {
+    fn source(&self, name: &ContextName) -> Result<&ContextSource, ContextError> {
         match name {
-            ContextName::Main => Ok(Arc::clone(&self.0)),
-            ContextName::Named(name) => Err(ContextError::UnknownContext { name: name.clone() }),
+            ContextName::Main => Ok(&self.main),
+            ContextName::Named(name) => {
+                self.named.get(name).ok_or_else(|| ContextError::UnknownContext { name: name.clone() })
+            }
+        }
+    }
+}
+
+impl Contexts for GivenContexts<'_> {
+    fn get(&self, name: &ContextName) -> Result<Arc<Context>, ContextError> {
+        match self.source(name)? {
+            ContextSource::Local(context) => Ok(Arc::clone(context)),
+            ContextSource::Remote(remote) => Ok(Arc::clone(&self.remotes.fetch(remote)?.context)),
+        }
+    }
+
+    fn modified(&self, name: &ContextName) -> Result<Option<Timestamp>, ContextError> {
+        match self.source(name)? {
+            ContextSource::Local(_) => Ok(None),
+            ContextSource::Remote(remote) => Ok(self.remotes.fetch(remote)?.modified),
         }
     }
 }

@@ -17,6 +17,13 @@ pub enum ContextError {
         /// What it is.
         kind: &'static str,
     },
+    /// The address is of a git repository, but malformed.
+    #[error("Failed to use the context")]
+    GitLocation {
+        /// What is wrong with it.
+        #[source]
+        source: zoea_model::ModelError,
+    },
     /// The address is none.
     #[error("Failed to use the context `{address}`: {reason}")]
     InvalidLocation {
@@ -87,6 +94,7 @@ impl ContextError {
                 Some("a `[` needs its `]`, and a `\\` or `!` something behind it".to_owned())
             }
             Self::InvalidLocation { .. }
+            | Self::GitLocation { .. }
             | Self::NoRemotes { .. }
             | Self::Open { .. }
             | Self::ReadIgnoreFile { .. } => None,

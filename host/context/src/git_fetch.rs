@@ -3,6 +3,8 @@
 //! Owns the way from a reference to a written tree: as little history as the server lets one have, into a
 //! repository that is gone afterwards unless it is asked for, then the files, then the submodules.
 
+use std::sync::Arc;
+
 use cap_std::fs::Dir;
 use zoea_model::{GitDirectory, GitSource, GitTimes, SafeUrl, Submodules, Timestamp, TreePath};
 
@@ -43,7 +45,7 @@ pub(crate) fn fetch(
         GitDirectory::Keep | GitDirectory::Drop => {}
     }
     Ok(Fetched {
-        context: Context::new(root, IgnoreRules::none()),
+        context: Arc::new(Context::new(root, IgnoreRules::none())),
         modified: Some(modified),
         validator: Some(repository.commit.clone()),
     })

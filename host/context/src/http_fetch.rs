@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use cap_std::fs::{Dir, OpenOptions};
@@ -50,7 +51,8 @@ pub(crate) async fn fetch(
     finish(&file, modified.unwrap_or(Timestamp::EPOCH)).map_err(FetchError::Store)?;
     let validator = headers.get(ETAG).or_else(|| headers.get(LAST_MODIFIED));
     let validator = validator.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Fetched { context: Context::new(directory, IgnoreRules::none()), modified, validator })
+    let context = Arc::new(Context::new(directory, IgnoreRules::none()));
+    Ok(Fetched { context, modified, validator })
 }
 
 fn create(directory: &Dir, name: &str) -> Result<File, FetchError> {

@@ -25,7 +25,7 @@ mod remotes;
 mod xattr;
 
 pub use context::Context;
-pub use contexts::{Contexts, MainContext};
+pub use contexts::{ContextSource, Contexts, GivenContexts};
 pub use error::ContextError;
 pub use fetch_error::FetchError;
 pub use fetch_settings::{FetchSettings, LARGEST_FILE};

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use zoea_model::SafeUrl;
+use zoea_model::{GitForm, GitHint, GitReference, GitSource, SafeUrl};
 
 use crate::ContextError;
 
@@ -14,12 +14,12 @@ use crate::ContextError;
 pub enum Location {
     /// A directory of this machine: a path, or `dir://path`.
     Directory(PathBuf),
+    /// A git repository, as `ADD` takes it.
+    Git(Box<GitReference>),
 }
 
 /// Kinds of addresses by their scheme, with the words of their refusal.
-const UNSUPPORTED: [(&str, &str); 10] = [
-    ("git", "contexts from git repositories"),
-    ("ssh", "contexts from git repositories"),
+const UNSUPPORTED: [(&str, &str); 8] = [
     ("tar", "contexts from tar archives"),
     ("s3", "contexts from S3 buckets"),
     ("gs", "contexts from Google Cloud Storage"),
@@ -40,9 +40,11 @@ impl FromStr for Location {
         if text == "-" {
             return Err(unsupported("contexts from standard input"));
         }
-        // The short form of ssh: user, host and path, with no slash before the colon.
-        if text.starts_with("git@") && !text.split(':').next().unwrap_or_default().contains('/') {
-            return Err(unsupported("contexts from git repositories"));
+        let git =
+            GitSource::parse(text, GitHint::None).map_err(|source| ContextError::GitLocation { source })?;
+        // `github.com/a/b` may be a path: whoever may look at the disk asks there first.
+        if let Some(reference) = git.filter(|reference| reference.form == GitForm::Address) {
+            return Ok(Self::Git(Box::new(reference)));
         }
         let path = match text.split_once("://") {
             Some(("dir", path)) => path,
@@ -88,10 +90,16 @@ mod tests {
     }
 
     #[test]
+    fn repositories_are_those_of_add() {
+        for text in ["git://github.com/a/b", "git@github.com:a/b.git#v1", "https://host/b.git?ref=x#:sub"] {
+            assert!(matches!(text.parse::<Location>(), Ok(Location::Git(_))), "{text}");
+        }
+        assert!("https://host/b.git?what=x".parse::<Location>().is_err());
+    }
+
+    #[test]
     fn other_addresses_are_refused_by_kind() {
         for (text, words) in [
-            ("git://github.com/a/b", "git repositories"),
-            ("git@github.com:a/b.git", "git repositories"),
             ("tar://context.tar.gz", "tar archives"),
             ("s3://bucket/key", "S3"),
             ("gs://bucket/key", "Google"),

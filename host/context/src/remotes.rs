@@ -12,7 +12,7 @@ use crate::{Context, ContextError};
 pub struct Fetched {
     /// Its files: of a web server one file below its [`file_name`](zoea_model::HttpSource::file_name), with mode 0600
     /// and the time that the server gave, or 1970; of a git repository the wanted tree.
-    pub context: Context,
+    pub context: Arc<Context>,
     /// When it was changed last: what the server says, or the time of the commit.
     pub modified: Option<Timestamp>,
     /// What tells this version from another: the server's `ETag` or `Last-Modified`, or the commit.

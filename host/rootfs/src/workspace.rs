@@ -72,6 +72,14 @@ impl Workspace {
         Tree::empty()
     }
 
+    /// Makes an empty directory for something else that the build needs; it is gone with the work area.
+    ///
+    /// # Errors
+    /// Reports what the disk refused.
+    pub fn open_directory(&self, purpose: &str) -> Result<Dir, RootfsError> {
+        Ok(self.0.room(purpose)?.dir)
+    }
+
     /// Begins a stage on `base`.
     ///
     /// # Errors

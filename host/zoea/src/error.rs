@@ -54,12 +54,9 @@ pub enum ZoeaError {
         #[source]
         source: Box<ResolveError>,
     },
-    /// The date of a source is wanted, which this version does not find out.
-    #[error("The date of {of}, which `SOURCE_DATE_EPOCH` names, is not found out by this version")]
-    SourceDate {
-        /// Of what.
-        of: String,
-    },
+    /// What the build's date comes from cannot be fetched.
+    #[error("Failed to find the date of the build")]
+    SourceDate(#[source] Box<ContextError>),
     /// A step failed.
     #[error("{file}:{}:{}: Failed to build {}: `{}`", span.line, span.column, step.place(), step.text)]
     Step {
@@ -113,7 +110,7 @@ impl ZoeaError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Request(_) => Kind::Usage,
-            Self::Dockerfile { .. } | Self::SourceDate { .. } => Kind::Dockerfile,
+            Self::Dockerfile { .. } => Kind::Dockerfile,
             Self::Resolve { source, .. } => match source.as_ref() {
                 ResolveError::Reference(_) => Kind::Dockerfile,
                 // Asked itself: a transparent error's source is already the one below it.
@@ -121,6 +118,7 @@ impl ZoeaError {
                 ResolveError::Open { .. } => Kind::Environment,
             },
             Self::ExportImage { source, .. } => foreign_kind(source.as_ref()),
+            Self::SourceDate(source) => context_kind(source),
             Self::Step { source, .. } => build_kind(source),
             Self::Build(source) => build_kind(source),
             Self::State(_) | Self::ExportFiles { .. } | Self::Write { .. } => Kind::Environment,
@@ -133,9 +131,9 @@ impl ZoeaError {
             Self::Request(source) => source.hint().map(str::to_owned),
             // The rendered text ends with it.
             Self::Dockerfile { .. } => None,
-            Self::SourceDate { .. } => Some("give it as a number of seconds".to_owned()),
             Self::Resolve { source, .. } => source.hint(),
             Self::ExportImage { source, .. } => source.hint(),
+            Self::SourceDate(source) => source.hint(),
             Self::Step { source, .. } => source.hint(),
             Self::Build(source) => source.hint(),
             Self::State(source) | Self::ExportFiles { source, .. } => source.hint().map(str::to_owned),
@@ -179,6 +177,17 @@ fn foreign_kind(error: &(dyn std::error::Error + 'static)) -> Kind {
     Kind::Environment
 }
 
+/// Says whose fault it is that a context, or something fetched, cannot be had.
+pub fn context_kind(error: &ContextError) -> Kind {
+    if matches!(error, ContextError::UnknownContext { .. }) {
+        return Kind::Dockerfile;
+    }
+    if matches!(error, ContextError::Fetch { source, .. } if source.is_remote()) {
+        return Kind::Remote;
+    }
+    Kind::Environment
+}
+
 fn build_kind(error: &BuildError) -> Kind {
     match error {
         BuildError::InStep { source, .. } => build_kind(source),
@@ -193,8 +202,8 @@ fn build_kind(error: &BuildError) -> Kind {
         BuildError::Excludes(_) | BuildError::NotCarriedOut { .. } | BuildError::LinkedOwner { .. } => {
             Kind::Dockerfile
         }
-        BuildError::Context(ContextError::UnknownContext { .. }) => Kind::Dockerfile,
-        BuildError::Context(_) | BuildError::Launch(_) => Kind::Environment,
+        BuildError::Context(error) => context_kind(error),
+        BuildError::Launch(_) => Kind::Environment,
         BuildError::UnknownImage(_) | BuildError::UnknownStage(_) => Kind::Internal,
     }
 }

@@ -17,7 +17,7 @@ mod resolve;
 
 pub use annotation::{Annotation, AnnotationError, AnnotationPlace};
 pub use authority::Authority;
-pub use error::{Kind, ZoeaError};
+pub use error::{Kind, ZoeaError, context_kind};
 pub use file_sink::FileSink;
 pub use location::{ImageLocation, LocationError};
 pub use pipeline::{Report, ReportedImage, build};
@@ -26,7 +26,10 @@ pub use request::{DockerfileText, NamedImage, Output, PlatformSplit, PullPolicy,
 pub use resolve::ResolveError;
 
 pub use zoea_build::Clock;
-pub use zoea_context::{Context, ContextError, Contexts, Fetched, Location, MainContext, NoRemotes, Remotes};
+pub use zoea_context::{
+    Context, ContextError, ContextSource, Contexts, FetchError, FetchSettings, Fetched, Fetcher, GitProgram,
+    GivenContexts, LARGEST_FILE, Location, NoRemotes, Remotes,
+};
 pub use zoea_dockerfile::{NamedContext, Request as DockerfileRequest};
 pub use zoea_http::Proxies;
 pub use zoea_image::{
@@ -34,4 +37,4 @@ pub use zoea_image::{
 };
 pub use zoea_launch::{LaunchError, Refusal, StepSettings, StepStatus, Surroundings, enter, intercept};
 pub use zoea_model as model;
-pub use zoea_rootfs::{Compression, OverlayMounter, RootfsError, Store};
+pub use zoea_rootfs::{Compression, OverlayMounter, RootfsError, Store, Workspace};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use zoea_dockerfile::{Dockerfile, ImageRequest, Known, KnownImage, Lowered, Needs};
+use zoea_dockerfile::{Dockerfile, ImageRequest, Known, KnownDate, KnownImage, Lowered, Needs};
 use zoea_image::{Archive, Image, ImageError, Layout};
-use zoea_model::{ContextName, Digest, Event, ImageRef, ModelError, Plan, Platform, SourceDate, Warning};
+use zoea_model::{Digest, Event, ImageRef, ModelError, Plan, Platform, SourceDate, Warning};
 
 use crate::{Authority, NamedImage, PullPolicy, Request, ZoeaError};
 
@@ -86,18 +86,9 @@ pub(crate) fn resolve(
     Ok(Resolved { plans, images: findings.images })
 }
 
-fn date_text(date: &SourceDate) -> String {
-    match date {
-        SourceDate::Given(date) => date.to_string(),
-        SourceDate::Context(ContextName::Main) => "the build context".to_owned(),
-        SourceDate::Context(ContextName::Named(name)) => format!("the build context `{name}`"),
-        SourceDate::Remote(remote) => format!("`{remote}`"),
-    }
-}
-
 /// Lowers the Dockerfile for one platform, resolving the images that it turns out to need.
 ///
-/// Ends because each round adds images that the Dockerfile or an inherited ONBUILD names, and none twice.
+/// Ends because each round adds the date, or images that the Dockerfile or an inherited ONBUILD names, and none twice.
 fn plan(
     dockerfile: &Dockerfile,
     platform: &Platform,
@@ -106,6 +97,8 @@ fn plan(
     findings: &mut Findings,
 ) -> Result<Plan, ZoeaError> {
     let text = &request.dockerfile;
+    // Another platform may take its date from elsewhere.
+    findings.known.source_date = None;
     let asked = zoea_dockerfile::Request { platform: platform.clone(), ..request.dockerfile_request.clone() };
     loop {
         let lowered = zoea_dockerfile::lower(dockerfile, &asked, &findings.known)
@@ -117,10 +110,10 @@ fn plan(
                 }
                 return Ok(plan);
             }
-            Lowered::Needs(Needs { source_date: Some(date), .. }) => {
-                return Err(ZoeaError::SourceDate { of: date_text(&date) });
-            }
-            Lowered::Needs(Needs { images: requests, source_date: None }) => {
+            Lowered::Needs(Needs { images: requests, source_date }) => {
+                if let Some(wanted) = source_date {
+                    findings.known.source_date = Some(date(&wanted, authority)?);
+                }
                 for wanted in requests {
                     let image = open(&wanted, request, authority).map_err(|source| ZoeaError::Resolve {
                         file: text.name.clone(),
@@ -140,6 +133,17 @@ fn plan(
             }
         }
     }
+}
+
+/// Finds out when something was changed last.
+fn date(wanted: &SourceDate, authority: &Authority<'_>) -> Result<KnownDate, ZoeaError> {
+    let modified = match wanted {
+        SourceDate::Given(time) => Ok(Some(*time)),
+        SourceDate::Context(name) => authority.contexts.modified(name),
+        SourceDate::Remote(remote) => authority.remotes.fetch(remote).map(|fetched| fetched.modified),
+    };
+    let modified = modified.map_err(|source| ZoeaError::SourceDate(Box::new(source)))?;
+    Ok(modified.map_or(KnownDate::None, KnownDate::At))
 }
 
 /// An image that is for one platform only is taken whatever was asked for, as BuildKit takes it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use zoea_context::{FetchSettings, GitProgram};
-use zoea_model::{GitSource, Remote};
+use zoea_model::{GitHint, GitSource, Remote};
 
 use crate::bench::Bench;
 
@@ -33,7 +33,7 @@ pub(crate) fn bench_with(change: impl FnOnce(&mut FetchSettings)) -> Bench {
 }
 
 pub(crate) fn remote(text: &str) -> Remote {
-    Remote::Git(GitSource::parse(text).unwrap().unwrap().source)
+    Remote::Git(GitSource::parse(text, GitHint::None).unwrap().unwrap().source)
 }
 
 /// A directory of repositories.
