@@ -24,6 +24,10 @@ const RUNS: usize = 5;
 /// The sizes of the trees on which steps are compared.
 const TREE_SIZES: [u32; 2] = [10_000, 100_000];
 
+/// How many files and patterns the benchmark of ignore files has.
+const IGNORED_FILES: u32 = 50_000;
+const IGNORE_PATTERNS: u32 = 200;
+
 /// The size of the file that is copied to find the peak of memory: 1 GiB.
 const BIG_FILE: u64 = 1 << 30;
 
@@ -37,6 +41,7 @@ pub(crate) fn run() -> Result<()> {
     twenty_steps(&zoea, &registry)?;
     growing_base(&zoea)?;
     metadata_only(&zoea, &registry)?;
+    ignored_files(&zoea)?;
     big_file(&zoea)
 }
 
@@ -110,6 +115,26 @@ fn metadata_only(zoea: &Zoea, registry: &Registry) -> Result<()> {
         Ok(start.elapsed())
     })?;
     println!("| builder | milliseconds |\n|---|---:|\n| zoea | {:.0} |", seconds * 1000.0);
+    Ok(())
+}
+
+/// What it costs to leave files out: each is held against every pattern, or a directory above them is left out.
+fn ignored_files(zoea: &Zoea) -> Result<()> {
+    println!("\n### `COPY . /` of {IGNORED_FILES} files that {IGNORE_PATTERNS} patterns leave out\n");
+    println!("| left out are | seconds |\n|---|---:|");
+    let context = zoea.context(&[("Dockerfile", "FROM scratch\nCOPY . /\n")])?;
+    tree::fill(&context.join("tree"), IGNORED_FILES)?;
+    for (name, last) in [("the files", "**/*[0-9]"), ("the directory", "tree")] {
+        let patterns = (1..IGNORE_PATTERNS).map(|number| match number % 4 {
+            0 => format!("module{number}\n"),
+            1 => format!("**/cache{number}\n"),
+            2 => format!("**/*.suffix{number}\n"),
+            _ => format!("!tree/*/kept{number}*.txt\n"),
+        });
+        std::fs::write(context.join(".dockerignore"), patterns.collect::<String>() + last)?;
+        let seconds = measure::best(RUNS, || zoea.build(&context, &[])?.success())?;
+        println!("| {name} | {seconds:.2} |");
+    }
     Ok(())
 }
 

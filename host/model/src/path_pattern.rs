@@ -8,7 +8,23 @@ use crate::{CharacterClass, ModelError, TreePath};
 
 /// A cleaned pattern without its `!`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathPattern(Vec<Part>);
+pub struct PathPattern {
+    parts: Vec<Part>,
+    shape: Shape,
+}
+
+/// What most patterns are, so that most paths are decided without a walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shape {
+    /// `text`.
+    Plain(Vec<char>),
+    /// `**/text`.
+    Anywhere(Vec<char>),
+    /// `**/*text`, the text within one name.
+    Ending(Vec<char>),
+    /// Anything else, with the plain text that it begins with.
+    Other(Vec<char>),
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -52,46 +68,64 @@ impl PathPattern {
                 other => parts.push(Part::Char(other)),
             }
         }
-        Some(Self(parts))
+        let shape = Shape::of(&parts);
+        Some(Self { parts, shape })
     }
 
     /// Says whether `path`, or a directory above it, matches.
     pub fn covers(&self, path: &[char]) -> bool {
-        let mut places = self.start();
-        for character in path {
-            if *character == '/' && places.last() == Some(&true) {
-                return true;
-            }
-            places = self.advance(&places, *character);
+        let ends = |rest: &[char]| rest.first().is_none_or(|next| *next == '/');
+        let begins_with = |path: &[char], text: &[char]| path.strip_prefix(text).is_some_and(ends);
+        match &self.shape {
+            Shape::Plain(text) => begins_with(path, text),
+            Shape::Anywhere(text) => names(path).any(|from| begins_with(from, text)),
+            Shape::Ending(text) => path.split(|character| *character == '/').any(|name| name.ends_with(text)),
+            Shape::Other(beginning) => path.starts_with(beginning) && self.walk(path, Stop::AtDirectory),
         }
-        places.last() == Some(&true)
     }
 
     /// Says whether `path` itself matches.
     pub fn matches(&self, path: &[char]) -> bool {
-        let places = path.iter().fold(self.start(), |places, character| self.advance(&places, *character));
-        places.last() == Some(&true)
+        self.walk(path, Stop::AtEnd)
     }
 
     /// Says whether some path below `directory` can match by itself.
     pub fn reaches_below(&self, directory: &[char]) -> bool {
         let mut places = self.start();
         for character in directory.iter().chain(&['/']) {
+            if !places.contains(&true) {
+                return false;
+            }
             places = self.advance(&places, *character);
         }
-        places.iter().take(self.0.len()).any(|place| *place)
+        places.iter().take(self.parts.len()).any(|place| *place)
+    }
+
+    fn walk(&self, path: &[char], stop: Stop) -> bool {
+        let mut places = self.start();
+        for character in path {
+            if *character == '/' && stop == Stop::AtDirectory && places.last() == Some(&true) {
+                return true;
+            }
+            // Nothing can be reached from nowhere; most patterns are there after a character or two.
+            if !places.contains(&true) {
+                return false;
+            }
+            places = self.advance(&places, *character);
+        }
+        places.last() == Some(&true)
     }
 
     /// The places that are reached before any character.
     fn start(&self) -> Vec<bool> {
-        let mut places = vec![false; self.0.len() + 1];
+        let mut places = vec![false; self.parts.len() + 1];
         mark(&mut places, 0);
         self.pass(places)
     }
 
     fn advance(&self, places: &[bool], character: char) -> Vec<bool> {
         let mut next = vec![false; places.len()];
-        for (at, part) in self.0.iter().enumerate().filter(|(at, _)| places.get(*at) == Some(&true)) {
+        for (at, part) in self.parts.iter().enumerate().filter(|(at, _)| places.get(*at) == Some(&true)) {
             match part {
                 Part::Char(own) if *own == character => mark(&mut next, at + 1),
                 Part::One if character != '/' => mark(&mut next, at + 1),
@@ -112,7 +146,7 @@ impl PathPattern {
 
     /// Adds the places that are reached without a character; they only lie further on.
     fn pass(&self, mut places: Vec<bool>) -> Vec<bool> {
-        for (at, part) in self.0.iter().enumerate() {
+        for (at, part) in self.parts.iter().enumerate() {
             if places.get(at) != Some(&true) {
                 continue;
             }
@@ -127,6 +161,54 @@ impl PathPattern {
         }
         places
     }
+}
+
+/// When a walk may end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// As soon as a directory above matches.
+    AtDirectory,
+    /// At the path's end only.
+    AtEnd,
+}
+
+impl Shape {
+    fn of(parts: &[Part]) -> Self {
+        let text = |parts: &[Part]| {
+            let character = |part: &Part| match part {
+                Part::Char(own) => Some(*own),
+                Part::One
+                | Part::Class(_)
+                | Part::Star
+                | Part::Everything
+                | Part::Directories
+                | Part::InDirectories => None,
+            };
+            parts.iter().map(character).collect::<Option<Vec<char>>>()
+        };
+        let below = parts.strip_prefix(&[Part::Directories, Part::InDirectories]);
+        let ending = below.and_then(|rest| rest.strip_prefix(&[Part::Star])).and_then(text);
+        if let Some(text) = text(parts) {
+            return Self::Plain(text);
+        }
+        if let Some(text) = ending.filter(|text| !text.contains(&'/')) {
+            return Self::Ending(text);
+        }
+        match below.and_then(text) {
+            Some(text) => Self::Anywhere(text),
+            None => {
+                let plain = parts.iter().take_while(|part| matches!(part, Part::Char(_))).count();
+                Self::Other(parts.get(..plain).and_then(text).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// The rest of a path from each of its names on.
+fn names(path: &[char]) -> impl Iterator<Item = &[char]> {
+    let slashes = path.iter().enumerate().filter(|(_, character)| **character == '/');
+    let below = slashes.map(|(at, _)| path.get(at + 1..).unwrap_or_default());
+    std::iter::once(path).chain(below)
 }
 
 fn mark(places: &mut [bool], at: usize) {
@@ -291,14 +373,14 @@ mod tests {
             let path: Vec<char> = path.chars().collect();
             let mut ends: Vec<usize> = (0..path.len()).filter(|at| path[*at] == '/').collect();
             ends.push(path.len());
-            let expected = ends.iter().any(|end| naive(&pattern.0, &path[..*end]));
+            let expected = ends.iter().any(|end| naive(&pattern.parts, &path[..*end]));
             prop_assert_eq!(pattern.covers(&path), expected);
-            prop_assert_eq!(pattern.matches(&path), naive(&pattern.0, &path));
+            prop_assert_eq!(pattern.matches(&path), naive(&pattern.parts, &path));
             // Nothing below a directory matches by itself where the pattern does not reach.
             for end in ends {
                 let below = path.get(end + 1..).unwrap_or_default();
                 let own = (0..=below.len()).filter(|at| *at == below.len() || below[*at] == '/');
-                let matched = own.filter(|at| *at > 0).any(|at| naive(&pattern.0, &path[..end + 1 + at]));
+                let matched = own.filter(|at| *at > 0).any(|at| naive(&pattern.parts, &path[..end + 1 + at]));
                 prop_assert!(!matched || pattern.reaches_below(&path[..end]));
             }
         }

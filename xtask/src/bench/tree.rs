@@ -1,7 +1,7 @@
 //! Big trees to measure on.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use zoea_tests::{Base, Zoea};
@@ -13,16 +13,22 @@ const FILES_IN_DIRECTORY: u32 = 100;
 pub(super) fn archive(zoea: &Zoea, count: u32) -> Result<PathBuf> {
     let text = "FROM base\nCOPY tree /tree/\n";
     let context = zoea.context(&[("Dockerfile", text)])?;
-    for number in 0..count {
-        let directory = context.join(format!("tree/{}", number / FILES_IN_DIRECTORY));
-        if number % FILES_IN_DIRECTORY == 0 {
-            fs::create_dir_all(&directory)?;
-        }
-        fs::write(directory.join(number.to_string()), number.to_string())?;
-    }
+    fill(&context.join("tree"), count)?;
     let archive = zoea.home().join(format!("tree-{count}.tar"));
     let base = format!("base=oci-archive://{}", Base::Busybox.archive()?.display());
     let output = format!("type=oci,dest={}", archive.display());
     zoea.build(&context, &["--build-context", &base, "-o", &output])?.success()?;
     Ok(archive)
+}
+
+/// Makes `count` small files in directories below `tree`.
+pub(super) fn fill(tree: &Path, count: u32) -> Result<()> {
+    for number in 0..count {
+        let directory = tree.join((number / FILES_IN_DIRECTORY).to_string());
+        if number % FILES_IN_DIRECTORY == 0 {
+            fs::create_dir_all(&directory)?;
+        }
+        fs::write(directory.join(number.to_string()), number.to_string())?;
+    }
+    Ok(())
 }
