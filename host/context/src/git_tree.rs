@@ -256,3 +256,111 @@ impl Blobs {
 fn piped<T>(end: Option<T>) -> Result<T, FetchError> {
     end.ok_or_else(|| FetchError::Store(io::ErrorKind::BrokenPipe.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use rustix::fs::OFlags;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::GitProgram;
+
+    /// An entry of a tree: mode, name, and the object or what is in it.
+    type Entry<'a> = (&'a str, &'a str, &'a str);
+
+    struct Place {
+        directory: TempDir,
+        program: GitProgram,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            #[expect(clippy::disallowed_methods, reason = "tests start git themselves")]
+            let place =
+                Self { directory: TempDir::new().unwrap(), program: GitProgram::new(|| Command::new("git")) };
+            place.open().create_dir("out").unwrap();
+            place.with_git(|git| drop(git.run(&["init", "--quiet", "--bare"]).unwrap()));
+            place
+        }
+
+        fn open(&self) -> Dir {
+            let opened = rustix::fs::open(self.directory.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
+            Dir::from_std_file(opened.into())
+        }
+
+        fn with_git<T>(&self, action: impl FnOnce(&Git<'_>) -> T) -> T {
+            let (directory, configuration) = (self.open(), Vec::new());
+            let (program, repository) = (&self.program, "repository");
+            action(&Git { program, directory: &directory, repository, configuration, largest: 1 << 30 })
+        }
+
+        fn object(&self, kind: &str, content: &[u8]) -> String {
+            self.open().write("object", content).unwrap();
+            let arguments = ["hash-object", "-w", "-t", kind, "--literally", "object"];
+            let output = self.with_git(|git| git.run(&arguments).unwrap());
+            String::from_utf8(output).unwrap().trim_end().to_owned()
+        }
+
+        /// Makes a tree object as it is told, however wrong.
+        fn tree(&self, entries: &[Entry<'_>]) -> String {
+            let mut bytes = Vec::new();
+            for (mode, name, object) in entries {
+                bytes.extend_from_slice(format!("{mode} {name}\0").as_bytes());
+                let pairs = object.as_bytes().chunks(2);
+                bytes.extend(
+                    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()),
+                );
+            }
+            self.object("tree", &bytes)
+        }
+
+        fn write(&self, tree: &str, mut room: u64) -> Result<Vec<Gitlink>, FetchError> {
+            let out = self.open().open_dir("out").unwrap();
+            self.with_git(|git| TreeWriter { git, time: None, room: &mut room }.write(tree, out))
+        }
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for name in ["..", ".", ".git", ".GiT", "a/b", ""] {
+            let place = Place::new();
+            let blob = place.object("blob", b"x");
+            let inner = place.tree(&[("100644", name, &blob)]);
+            for tree in
+                [&inner, &place.tree(&[("40000", "d", &inner)]), &place.tree(&[("40000", name, &inner)])]
+            {
+                assert!(place.write(tree, 1 << 20).is_err(), "{name}");
+            }
+            assert!(!place.directory.path().join("b").exists());
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let place = Place::new();
+        let (target, blob) = (place.object("blob", b".."), place.object("blob", b"x"));
+        let inner = place.tree(&[("100644", "escaped", &blob)]);
+        let tree = place.tree(&[("120000", "a", &target), ("40000", "a", &inner)]);
+        let error = place.write(&tree, 1 << 20).unwrap_err().to_string();
+        assert!(error.contains("twice"), "{error}");
+        assert!(!place.directory.path().join("escaped").exists());
+    }
+
+    #[test]
+    fn trees_have_limits() {
+        let place = Place::new();
+        let blob = place.object("blob", &[b'x'; 1000]);
+        let files = place.tree(&[("100644", "a", &blob), ("100644", "b", &blob)]);
+        let error = place.write(&files, 1500).unwrap_err().to_string();
+        assert!(error.contains("`/b`") && error.contains("larger"), "{error}");
+        let place = Place::new();
+        let mut tree = place.tree(&[("100644", "a", &place.object("blob", b""))]);
+        for _ in 0..DEEPEST {
+            tree = place.tree(&[("40000", "d", &tree)]);
+        }
+        let error = place.write(&tree, 1 << 20).unwrap_err().to_string();
+        assert!(error.contains("too deep"), "{error}");
+    }
+}
