@@ -85,11 +85,34 @@ impl IgnoreRules {
         effect == Effect::Ignore
     }
 
+    /// Says whether a copy of the pattern `path` finds nothing because of the rules alone, whatever is there.
+    ///
+    /// As BuildKit's check of copied files has it: the text is compared and not what it matches, the whole context
+    /// (`.`) is left out only by a rule for everything, and rules with exceptions say nothing.
+    pub fn hides(&self, path: &str) -> bool {
+        if self.rules.iter().any(|rule| rule.effect == Effect::Include) {
+            return false;
+        }
+        match TreePath::new(path) {
+            Ok(path) if path.is_root() => self.rules.iter().any(|rule| rule.is_for_everything()),
+            Ok(path) => self.ignores(&path),
+            Err(_) => false,
+        }
+    }
+
     /// Says whether something below the ignored directory `path` may be taken in again.
     pub(crate) fn may_include_below(&self, path: &TreePath) -> bool {
         let path = path.characters();
         let mut exceptions = self.rules.iter().filter(|rule| rule.effect == Effect::Include);
         exceptions.any(|rule| rule.pattern.reaches_below(&path))
+    }
+}
+
+impl Rule {
+    /// Says whether every path is meant: `*`, `**` or `**/*`.
+    fn is_for_everything(&self) -> bool {
+        let mut everything = ["*", "**", "**/*"].into_iter().filter_map(|text| PathPattern::new(text).ok());
+        everything.any(|pattern| pattern == self.pattern)
     }
 }
 
@@ -156,6 +179,20 @@ mod tests {
         assert!(!ignores("\n\n.\n/\n..\n../a\n", "a"));
         assert!(ignores("a b", "a b"));
         assert!(ignores("/../a", "a"));
+    }
+
+    #[test]
+    fn what_no_copy_can_find_is_hidden() {
+        let hides = |text: &str, path: &str| rules(text).hides(path);
+        assert!(hides("a\n*.md\n", "a/b"));
+        assert!(hides("a\n*.md\n", "*.md"));
+        assert!(!hides("a\n*.md\n", "b"));
+        assert!(!hides("a\n!a/b\n", "a"));
+        for everything in ["*", "**", "**/*"] {
+            assert!(hides(everything, "."), "{everything}");
+        }
+        assert!(!hides("a\n?\n*.*\n", "."));
+        assert!(!hides("", "."));
     }
 
     #[test]

@@ -289,6 +289,7 @@ impl Progress {
             }
             Origin::Image(request) => {
                 let known = known_image(shared, &request)?;
+                checks::check_base_platform(shared, &request, &known.config);
                 Source::Files(CopySource::Image(pin(&request, known)))
             }
             Origin::Context(name) => Source::Files(CopySource::Context(name)),

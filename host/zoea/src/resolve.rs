@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use zoea_dockerfile::{Dockerfile, ImageRequest, Known, KnownDate, KnownImage, Lowered, Needs};
+use zoea_dockerfile::{Dockerfile, IgnoredFiles, ImageRequest, Known, KnownDate, KnownImage, Lowered, Needs};
 use zoea_image::{Archive, Image, ImageError, Layout};
-use zoea_model::{Digest, Event, ImageRef, ModelError, Plan, Platform, SourceDate, Warning};
+use zoea_model::{ContextName, Digest, Event, ImageRef, ModelError, Plan, Platform, SourceDate, Warning};
 
 use crate::{Authority, NamedImage, PullPolicy, Request, ZoeaError};
 
@@ -78,12 +78,23 @@ pub(crate) fn resolve(
     request: &Request,
     authority: &Authority<'_>,
 ) -> Result<Resolved, ZoeaError> {
-    let mut findings = Findings::default();
+    let mut findings = Findings { known: known(authority), ..Findings::default() };
     let mut plans = Vec::new();
     for platform in &request.platforms {
         plans.push(plan(dockerfile, platform, request, authority, &mut findings)?);
     }
     Ok(Resolved { plans, images: findings.images })
+}
+
+/// Returns what is known before anything is looked up.
+fn known(authority: &Authority<'_>) -> Known {
+    // A context that cannot be had is complained of where its files are read.
+    let ignored = authority
+        .contexts
+        .get(&ContextName::Main)
+        .ok()
+        .map(|context| IgnoredFiles::new(move |path| context.rules().hides(path)));
+    Known { ignored: ignored.unwrap_or_default(), ..Known::default() }
 }
 
 /// Lowers the Dockerfile for one platform, resolving the images that it turns out to need.
@@ -101,8 +112,12 @@ fn plan(
     findings.known.source_date = None;
     let asked = zoea_dockerfile::Request { platform: platform.clone(), ..request.dockerfile_request.clone() };
     loop {
-        let lowered = zoea_dockerfile::lower(dockerfile, &asked, &findings.known)
-            .map_err(|error| ZoeaError::dockerfile(&error, &text.name, &text.bytes))?;
+        let lowered = zoea_dockerfile::lower(dockerfile, &asked, &findings.known).map_err(|errors| {
+            for warning in errors.warnings() {
+                findings.warn(warning.clone(), authority);
+            }
+            ZoeaError::dockerfile(&errors, &text.name, &text.bytes)
+        })?;
         match lowered {
             Lowered::Plan { plan, warnings } => {
                 for warning in warnings {
@@ -146,9 +161,13 @@ fn date(wanted: &SourceDate, authority: &Authority<'_>) -> Result<KnownDate, Zoe
     Ok(modified.map_or(KnownDate::None, KnownDate::At))
 }
 
-/// An image that is for one platform only is taken whatever was asked for, as BuildKit takes it.
+/// An image that is for one platform only is taken whatever was asked for, as BuildKit takes it. A build check
+/// complains of another system or architecture, and this of another variant.
 fn platform_warning(wanted: &ImageRequest, image: &Image) -> Option<Warning> {
     let found = image.platform();
+    if wanted.platform.os != found.os || wanted.platform.architecture != found.architecture {
+        return None;
+    }
     let message = format!("image `{}` is for {found}, not for {} as asked", wanted.name, wanted.platform);
     let warning = Warning { span: Some(wanted.span), ..Warning::new(message) };
     (!wanted.platform.accepts(&found)).then_some(warning)

@@ -110,7 +110,7 @@ impl Finding {
                 format!("`--platform={platform}` is the same whatever the build is for")
             }
             Self::BasePlatform { image, wanted, actual } => {
-                format!("The base image `{image}` is for `{actual}`, and the build for `{wanted}`")
+                format!("The image `{image}` is for `{actual}`, and was asked for as `{wanted}`")
             }
             Self::DefaultBase { image } => {
                 format!("With the defaults of its arguments, `{image}` names no image")
