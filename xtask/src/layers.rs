@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("zoea-cli", &["zoea"]),
+    ("zoea-fuzz", &["zoea-model", "zoea-dockerfile", "zoea-context"]),
     ("zoea-tests", &[]),
     ("xtask", &["zoea-tests"]),
 ];

@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod finding;
+mod fuzz;
 mod layers;
 mod packages;
 mod shape;
@@ -27,6 +28,11 @@ const TASKS: &[Task] = &[
     ("layers", "imports between crates go one way only; unsafe code is in `sys` only", layers::run),
     ("shape", "files are small, say what they own, and have nouns for names", shape::run),
     ("packages", "docs/ARCHITECTURE.md names the crates where the main libraries work", packages::run),
+    (
+        "fuzz",
+        "searches for inputs that break the readers of foreign text: fuzz [TARGET [SECONDS]]",
+        fuzz::run,
+    ),
     ("bench", "measures zoea beside the builders that are installed and prints tables", bench::run),
 ];
 
