@@ -18,6 +18,7 @@ mod outputs;
 mod owners;
 mod platforms;
 mod pushing;
+mod questions;
 mod result;
 mod stages;
 mod steps;

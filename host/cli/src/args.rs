@@ -46,6 +46,15 @@ pub(crate) enum CompressionName {
     None,
 }
 
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnswerForm {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
 /// What both build commands take.
 #[derive(Debug, Args)]
 pub(crate) struct CommonArguments {
@@ -100,6 +109,16 @@ pub(crate) struct BuildArguments {
     /// Push the image to the registry of each tag
     #[arg(long)]
     pub(crate) push: bool,
+    /// Answer a question instead of building: build|check|outline|targets[,format=text|json]
+    #[arg(long, value_name = "QUESTION", default_value = "build")]
+    pub(crate) call: String,
+    /// Say what build checks complain of instead of building: --call=check
+    #[arg(long, conflicts_with_all = ["call", "dry_run"])]
+    pub(crate) check: bool,
+    /// Say what would be done, and fetch nothing but configurations of images
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text",
+          conflicts_with = "call")]
+    pub(crate) dry_run: Option<AnswerForm>,
     /// Ask the registry even for images that an earlier build left in the state directory
     #[arg(long)]
     pub(crate) pull: bool,

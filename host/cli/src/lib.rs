@@ -8,6 +8,7 @@ mod options;
 mod output_spec;
 mod places;
 mod plain_progress;
+mod purpose;
 mod report;
 mod report_files;
 mod request;

@@ -12,6 +12,7 @@ use crate::args::{
 };
 use crate::error::CliError;
 use crate::output_spec::{Destination, OutputSpec};
+use crate::purpose::{Flags, Purpose};
 
 /// Where the Dockerfile is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,7 @@ pub(crate) struct Options {
     pub(crate) jobs: usize,
     pub(crate) report_files: ReportFiles,
     pub(crate) progress: Progress,
+    pub(crate) purpose: Purpose,
 }
 
 /// Reads the arguments of `zoea build`.
@@ -133,6 +135,11 @@ pub(crate) fn from_build(arguments: BuildArguments) -> Result<Options, CliError>
         pull,
         report_files: ReportFiles { digest: arguments.iidfile, metadata: arguments.metadata_file },
         progress: Progress::Form(arguments.progress),
+        purpose: Purpose::new(Flags {
+            call: &arguments.call,
+            check: arguments.check,
+            dry_run: arguments.dry_run,
+        })?,
         ..base
     })
 }
@@ -197,6 +204,7 @@ fn from_common(
         jobs: usize::from(common.jobs),
         report_files: ReportFiles::default(),
         progress: Progress::Form(ProgressForm::Plain),
+        purpose: Purpose::Build,
     })
 }
 

@@ -103,6 +103,14 @@ fn prefix(step: &StepName) -> String {
     format!("[{}] | ", step.label())
 }
 
+/// Shows a warning with its place, the build check that complains, and what to do.
+fn warning_line(Warning { span, message, rule, hint }: &Warning) -> String {
+    let place = span.map(|span| format!("line {}: ", span.line)).unwrap_or_default();
+    let rule = rule.map(|rule| format!("{rule}: ")).unwrap_or_default();
+    let hint = hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("warning: {place}{rule}{message}{hint}")
+}
+
 /// Returns the line that shows `event`, where it has one.
 fn line(event: &Event) -> Option<String> {
     Some(match event {
@@ -111,10 +119,7 @@ fn line(event: &Event) -> Option<String> {
         Event::StepStarted(step) => {
             format!("[{}] {}", step.label(), step.text)
         }
-        Event::Warning(Warning { span: Some(span), message, .. }) => {
-            format!("warning: line {}: {message}", span.line)
-        }
-        Event::Warning(Warning { span: None, message, .. }) => format!("warning: {message}"),
+        Event::Warning(warning) => warning_line(warning),
         Event::ImageBuilt { digest } => format!("built {digest}"),
         Event::Exported { destination } => format!("written to {destination}"),
         Event::BlobPushed { digest, how } => format!("{how} {digest}"),
@@ -148,9 +153,14 @@ fn to_json(event: &Event) -> Value {
         Event::StepFinished { step, milliseconds } => {
             with_step("step-finished", step, json!({"milliseconds": milliseconds}))
         }
-        Event::Warning(Warning { span, message, .. }) => {
-            json!({"event": "warning", "line": span.map(|span| span.line), "message": message})
-        }
+        Event::Warning(Warning { span, message, rule, hint }) => json!({
+            "event": "warning",
+            "line": span.map(|span| span.line),
+            "column": span.map(|span| span.column),
+            "rule": rule,
+            "message": message,
+            "hint": hint,
+        }),
         Event::ImageBuilt { digest } => json!({"event": "image-built", "digest": digest}),
         Event::Exported { destination } => json!({"event": "exported", "destination": destination}),
         Event::BlobPushed { digest, how } => json!({"event": "blob-pushed", "digest": digest, "how": how}),

@@ -8,6 +8,9 @@ use zoea::Kind;
 
 use crate::error::CliError;
 
+/// The exit status of `--check` where a build check complains, as of `docker build --check`.
+pub(crate) const COMPLAINTS: u8 = 1;
+
 /// The exit status of each kind of failure; a failed RUN passes on its own.
 fn status(kind: Kind) -> u8 {
     match kind {

@@ -16,6 +16,9 @@ use crate::output_spec::{Destination, OutputSpec};
 use crate::places::{Located, Places};
 use crate::wire;
 
+/// The build argument that dates a build.
+const SOURCE_DATE: &str = "SOURCE_DATE_EPOCH";
+
 /// A request with the contexts that it reads.
 pub(crate) struct Prepared {
     pub(crate) request: Request,
@@ -127,9 +130,14 @@ fn dockerfile_request(options: &Options) -> DockerfileRequest {
         let value = value.clone().or_else(|| wire::variable(name))?;
         Some((name.clone(), value))
     };
+    let mut build_args: BTreeMap<String, String> = options.build_args.iter().filter_map(value).collect();
+    if let Some(date) = options.source_date_epoch {
+        // Dockerfiles that declare it see it, as with BuildKit's client.
+        build_args.entry(SOURCE_DATE.to_owned()).or_insert_with(|| date.seconds.to_string());
+    }
     DockerfileRequest {
         target: options.target.clone(),
-        build_args: options.build_args.iter().filter_map(value).collect(),
+        build_args,
         // Each of the platforms in turn takes its place.
         platform: zoea::model::Platform::host(),
         build_platform: zoea::model::Platform::host(),

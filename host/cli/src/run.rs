@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use zoea::model::Events;
-use zoea::{Authority, GivenContexts, Registry, Report, Surroundings};
+use zoea::{Authority, GivenContexts, Question, Registry, Request, Surroundings, Verdict};
 
 use crate::args::{Arguments, Command, ProgressForm};
 use crate::error::CliError;
@@ -15,6 +15,7 @@ use crate::kaniko_log::KanikoLog;
 use crate::options::{Options, Progress, from_build, from_executor};
 use crate::places::Places;
 use crate::plain_progress::{Form, PlainProgress};
+use crate::purpose::Purpose;
 use crate::wire::SystemClock;
 use crate::{report, report_files, request, wire};
 
@@ -32,12 +33,14 @@ pub fn run(mut arguments: Vec<OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let result = match parsed.command {
-        Command::Build(arguments) => from_build(*arguments).and_then(|options| build(&options)),
-        Command::Executor(arguments) => from_executor(*arguments).and_then(|options| build(&options)),
-        Command::Version => version(),
+        Command::Build(arguments) => from_build(*arguments).and_then(|options| carry_out(&options)),
+        Command::Executor(arguments) => from_executor(*arguments).and_then(|options| carry_out(&options)),
+        Command::Version => {
+            print(&format!("zoea {}\n", env!("CARGO_PKG_VERSION"))).map(|()| ExitCode::SUCCESS)
+        }
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Without standard error there is nobody to tell; the exit status still does.
             drop(io::stderr().lock().write_all(report::text(&error).as_bytes()));
@@ -53,29 +56,52 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-fn version() -> Result<(), CliError> {
-    writeln!(io::stdout().lock(), "zoea {}", env!("CARGO_PKG_VERSION")).map_err(|source| CliError::File {
+/// Writes an answer to standard output.
+fn print(text: &str) -> Result<(), CliError> {
+    io::stdout().lock().write_all(text.as_bytes()).map_err(|source| CliError::File {
         action: "write",
         path: PathBuf::from("standard output"),
         source,
     })
 }
 
-fn build(options: &Options) -> Result<(), CliError> {
+/// Does what the command line is for, and says how it went.
+fn carry_out(options: &Options) -> Result<ExitCode, CliError> {
     let user = wire::invoking_user();
     let surroundings = zoea::enter().map_err(CliError::Namespaces)?;
     let events = events(options.progress);
-    let files = report_files::open(&options.report_files)?;
-    let report = build_in(options, user, &surroundings, events.as_ref())?;
-    report_files::write(&files, &report, &options.tags)
+    match options.purpose {
+        Purpose::Build => {
+            let files = report_files::open(&options.report_files)?;
+            let build = |request: &Request, authority: &Authority<'_>| zoea::build(request, authority);
+            let report = with_authority(options, user, &surroundings, events.as_ref(), build)?;
+            report_files::write(&files, &report, &options.tags)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Purpose::Answer(question, form) => {
+            // What a check complains of is its answer, and is not told twice.
+            let quiet = zoea::model::IgnoreEvents;
+            let events: &dyn Events = if question == Question::Check { &quiet } else { events.as_ref() };
+            let ask =
+                |request: &Request, authority: &Authority<'_>| zoea::ask(question, form, request, authority);
+            let answered = with_authority(options, user, &surroundings, events, ask)?;
+            print(&answered.text)?;
+            Ok(match answered.verdict {
+                Verdict::Clean => ExitCode::SUCCESS,
+                Verdict::Complaints => ExitCode::from(report::COMPLAINTS),
+            })
+        }
+    }
 }
 
-fn build_in(
+/// Gathers what the facade may use, and hands it to `act`.
+fn with_authority<T>(
     options: &Options,
     user: u32,
     surroundings: &Surroundings,
     events: &dyn Events,
-) -> Result<Report, CliError> {
+    act: impl Fn(&Request, &Authority<'_>) -> Result<T, zoea::ZoeaError>,
+) -> Result<T, CliError> {
     let runtime = wire::runtime()?;
     let state = wire::state_directory(options.state_dir.as_deref(), user)?;
     let stores = wire::stores(&state, surroundings)?;
@@ -96,7 +122,7 @@ fn build_in(
         clock: &SystemClock,
         events,
     };
-    Ok(zoea::build(&prepared.request, &authority)?)
+    Ok(act(&prepared.request, &authority)?)
 }
 
 fn events(progress: Progress) -> Box<dyn Events> {

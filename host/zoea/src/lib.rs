@@ -12,6 +12,7 @@ mod file_sink;
 mod location;
 mod pipeline;
 mod platforms;
+mod question;
 mod request;
 mod resolve;
 
@@ -22,6 +23,7 @@ pub use file_sink::FileSink;
 pub use location::{ImageLocation, LocationError};
 pub use pipeline::{Report, ReportedImage, build};
 pub use platforms::RequestError;
+pub use question::{AnswerForm, Answered, Question, Verdict, ask};
 pub use request::{DockerfileText, NamedImage, Output, PlatformSplit, PullPolicy, Request};
 pub use resolve::ResolveError;
 

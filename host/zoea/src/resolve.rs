@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use zoea_dockerfile::{Dockerfile, IgnoredFiles, ImageRequest, Known, KnownDate, KnownImage, Lowered, Needs};
+use zoea_dockerfile::{
+    Answer, Dockerfile, IgnoredFiles, ImageRequest, Known, KnownDate, KnownImage, Lowered, Needs,
+};
 use zoea_image::{Archive, Image, ImageError, Layout};
 use zoea_model::{ContextName, Digest, Event, ImageRef, ModelError, Plan, Platform, SourceDate, Warning};
 
@@ -54,22 +56,14 @@ pub(crate) struct Resolved {
     pub(crate) images: BTreeMap<Digest, Image>,
 }
 
-/// What was found out for one platform and holds for the next.
-#[derive(Debug, Default)]
-struct Findings {
+/// Finds out what a Dockerfile's reading asks for, and remembers it: for one platform and for the next.
+#[derive(Debug)]
+pub(crate) struct Resolver<'a> {
+    request: &'a Request,
+    authority: &'a Authority<'a>,
     known: Known,
     images: BTreeMap<Digest, Image>,
     told: Vec<Warning>,
-}
-
-impl Findings {
-    /// Passes a warning on, once for all platforms.
-    fn warn(&mut self, warning: Warning, authority: &Authority<'_>) {
-        if !self.told.contains(&warning) {
-            self.told.push(warning.clone());
-            authority.events.emit(Event::Warning(warning));
-        }
-    }
 }
 
 /// Lowers the Dockerfile for every platform.
@@ -78,73 +72,101 @@ pub(crate) fn resolve(
     request: &Request,
     authority: &Authority<'_>,
 ) -> Result<Resolved, ZoeaError> {
-    let mut findings = Findings { known: known(authority), ..Findings::default() };
+    let mut resolver = Resolver::new(request, authority);
     let mut plans = Vec::new();
     for platform in &request.platforms {
-        plans.push(plan(dockerfile, platform, request, authority, &mut findings)?);
+        plans.push(resolver.plan(dockerfile, platform)?);
     }
-    Ok(Resolved { plans, images: findings.images })
+    Ok(Resolved { plans, images: resolver.images })
 }
 
-/// Returns what is known before anything is looked up.
-fn known(authority: &Authority<'_>) -> Known {
-    // A context that cannot be had is complained of where its files are read.
-    let ignored = authority
-        .contexts
-        .get(&ContextName::Main)
-        .ok()
-        .map(|context| IgnoredFiles::new(move |path| context.rules().hides(path)));
-    Known { ignored: ignored.unwrap_or_default(), ..Known::default() }
-}
+impl<'a> Resolver<'a> {
+    /// Begins with what is known before anything is looked up.
+    pub(crate) fn new(request: &'a Request, authority: &'a Authority<'a>) -> Self {
+        // A context that cannot be had is complained of where its files are read.
+        let ignored = authority
+            .contexts
+            .get(&ContextName::Main)
+            .ok()
+            .map(|context| IgnoredFiles::new(move |path| context.rules().hides(path)));
+        let known = Known { ignored: ignored.unwrap_or_default(), ..Known::default() };
+        Self { request, authority, known, images: BTreeMap::new(), told: Vec::new() }
+    }
 
-/// Lowers the Dockerfile for one platform, resolving the images that it turns out to need.
-///
-/// Ends because each round adds the date, or images that the Dockerfile or an inherited ONBUILD names, and none twice.
-fn plan(
-    dockerfile: &Dockerfile,
-    platform: &Platform,
-    request: &Request,
-    authority: &Authority<'_>,
-    findings: &mut Findings,
-) -> Result<Plan, ZoeaError> {
-    let text = &request.dockerfile;
-    // Another platform may take its date from elsewhere.
-    findings.known.source_date = None;
-    let asked = zoea_dockerfile::Request { platform: platform.clone(), ..request.dockerfile_request.clone() };
-    loop {
-        let lowered = zoea_dockerfile::lower(dockerfile, &asked, &findings.known).map_err(|errors| {
-            for warning in errors.warnings() {
-                findings.warn(warning.clone(), authority);
-            }
-            ZoeaError::dockerfile(&errors, &text.name, &text.bytes)
+    /// Lowers the Dockerfile for one platform and passes its warnings on.
+    fn plan(&mut self, dockerfile: &Dockerfile, platform: &Platform) -> Result<Plan, ZoeaError> {
+        let text = &self.request.dockerfile;
+        let lowered = self.answer(platform, |asked, known| {
+            Ok(match zoea_dockerfile::lower(dockerfile, asked, known) {
+                Ok(Lowered::Needs(needs)) => Answer::Needs(needs),
+                Ok(Lowered::Plan { plan, warnings }) => Answer::Known(Ok((plan, warnings))),
+                Err(errors) => Answer::Known(Err(errors)),
+            })
         })?;
         match lowered {
-            Lowered::Plan { plan, warnings } => {
-                for warning in warnings {
-                    findings.warn(warning, authority);
-                }
-                return Ok(plan);
+            Ok((plan, warnings)) => {
+                self.warn_all(warnings);
+                Ok(plan)
             }
-            Lowered::Needs(Needs { images: requests, source_date }) => {
-                if let Some(wanted) = source_date {
-                    findings.known.source_date = Some(date(&wanted, authority)?);
-                }
-                for wanted in requests {
-                    let image = open(&wanted, request, authority).map_err(|source| ZoeaError::Resolve {
-                        file: text.name.clone(),
-                        span: wanted.span,
-                        name: wanted.name.clone(),
-                        source: Box::new(source),
-                    })?;
-                    if let Some(warning) = platform_warning(&wanted, &image) {
-                        findings.warn(warning, authority);
+            Err(errors) => {
+                self.warn_all(errors.warnings().to_vec());
+                Err(ZoeaError::dockerfile(&errors, &text.name, &text.bytes))
+            }
+        }
+    }
+
+    /// Asks until nothing more must be known.
+    ///
+    /// Ends because each round adds the date, or images that the Dockerfile or an inherited ONBUILD names, and none
+    /// twice.
+    pub(crate) fn answer<T>(
+        &mut self,
+        platform: &Platform,
+        ask: impl Fn(&zoea_dockerfile::Request, &Known) -> Result<Answer<T>, ZoeaError>,
+    ) -> Result<T, ZoeaError> {
+        // Another platform may take its date from elsewhere.
+        self.known.source_date = None;
+        let asked = zoea_dockerfile::Request {
+            platform: platform.clone(),
+            ..self.request.dockerfile_request.clone()
+        };
+        loop {
+            match ask(&asked, &self.known)? {
+                Answer::Known(answer) => return Ok(answer),
+                Answer::Needs(Needs { images, source_date }) => {
+                    if let Some(wanted) = source_date {
+                        self.known.source_date = Some(date(&wanted, self.authority)?);
                     }
-                    let digest = image.digest();
-                    authority.events.emit(Event::ImageResolved { name: wanted.name.clone(), digest });
-                    let known = KnownImage { digest, config: image.config().clone() };
-                    findings.known.images.insert(wanted.key(), known);
-                    findings.images.insert(digest, image);
+                    for wanted in images {
+                        self.look_up(&wanted)?;
+                    }
                 }
+            }
+        }
+    }
+
+    fn look_up(&mut self, wanted: &ImageRequest) -> Result<(), ZoeaError> {
+        let image = open(wanted, self.request, self.authority).map_err(|source| ZoeaError::Resolve {
+            file: self.request.dockerfile.name.clone(),
+            span: wanted.span,
+            name: wanted.name.clone(),
+            source: Box::new(source),
+        })?;
+        self.warn_all(platform_warning(wanted, &image));
+        let digest = image.digest();
+        self.authority.events.emit(Event::ImageResolved { name: wanted.name.clone(), digest });
+        let known = KnownImage { digest, config: image.config().clone() };
+        self.known.images.insert(wanted.key(), known);
+        self.images.insert(digest, image);
+        Ok(())
+    }
+
+    /// Passes warnings on, each once for all platforms.
+    fn warn_all(&mut self, warnings: impl IntoIterator<Item = Warning>) {
+        for warning in warnings {
+            if !self.told.contains(&warning) {
+                self.told.push(warning.clone());
+                self.authority.events.emit(Event::Warning(warning));
             }
         }
     }
