@@ -11,20 +11,59 @@ fi
 shift
 exec "$@""#;
 
-/// What of an arm64 program's first bytes tells what it is, and which of their bits count: ELF, 64 bits, little-endian,
-/// executable or shared, machine 183.
-const ARM64: &str = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00";
-const ARM64_MASK: &str = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff";
+/// An architecture with what tells its programs.
+#[derive(Debug, Clone, Copy)]
+pub struct Architecture {
+    /// In the words of image platforms.
+    pub name: &'static str,
+    /// The program of Debian's qemu-user-static.
+    pub emulator: &'static str,
+    /// Width (1: 32 bits, 2: 64) and order (1: little-endian, 2: big) in the words of ELF.
+    pub form: (u8, u8),
+    /// The number of the architecture in ELF.
+    pub machine: u16,
+}
+
+/// arm64.
+pub const ARM64: Architecture = architecture("arm64", "/usr/bin/qemu-aarch64-static", (2, 1), 183);
+
+/// The architectures that are emulated in tests.
+pub const ALL: [Architecture; 7] = [
+    ARM64,
+    architecture("arm", "/usr/bin/qemu-arm-static", (1, 1), 40),
+    architecture("riscv64", "/usr/bin/qemu-riscv64-static", (2, 1), 243),
+    architecture("ppc64le", "/usr/bin/qemu-ppc64le-static", (2, 1), 21),
+    architecture("s390x", "/usr/bin/qemu-s390x-static", (2, 2), 22),
+    architecture("mips64le", "/usr/bin/qemu-mips64el-static", (2, 1), 8),
+    architecture("loong64", "/usr/bin/qemu-loongarch64-static", (2, 1), 258),
+];
+
+const fn architecture(
+    name: &'static str,
+    emulator: &'static str,
+    form: (u8, u8),
+    machine: u16,
+) -> Architecture {
+    Architecture { name, emulator, form, machine }
+}
 
 /// Returns the words of a wrapper for root under which there are no emulators.
 pub fn without_emulators() -> Vec<String> {
     wrapper("")
 }
 
-/// Returns the words of a wrapper for root under which `program` runs arm64 programs; `flags` as in the kernel's
-/// `admin-guide/binfmt-misc.rst`.
-pub fn with_arm64(program: &str, flags: &str) -> Vec<String> {
-    wrapper(&format!(":arm64:M::{ARM64}:{ARM64_MASK}:{program}:{flags}"))
+/// Returns the words of a wrapper for root under which `program` runs programs of an architecture; `flags` as in the
+/// kernel's `admin-guide/binfmt-misc.rst`.
+pub fn with_emulator(architecture: Architecture, program: &str, flags: &str) -> Vec<String> {
+    let Architecture { form: (class, order), machine, .. } = architecture;
+    let half = |number: u16| if order == 2 { number.to_be_bytes() } else { number.to_le_bytes() };
+    // The file's type counts but for the bit between executable and shared.
+    let start = |kind: u16| {
+        [&[0x7f, b'E', b'L', b'F', class, order, 1][..], &[0; 9], &half(kind), &half(machine)].concat()
+    };
+    let mask = [&[0xff; 7][..], &[0; 9], &half(0xfffe), &[0xff; 2]].concat();
+    let escaped = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+    wrapper(&format!(":emulator:M::{}:{}:{program}:{flags}", escaped(&start(2)), escaped(&mask)))
 }
 
 fn wrapper(registration: &str) -> Vec<String> {

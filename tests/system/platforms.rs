@@ -277,7 +277,7 @@ fn a_foreign_step_without_emulator_fails_before_anything_runs() -> Result<()> {
 
 #[test]
 fn an_emulator_runs_foreign_steps() -> Result<()> {
-    const EMULATOR: &str = "/usr/bin/qemu-aarch64-static";
+    use emulator::{ARM64, with_emulator};
     let needs = [
         Need::Root,
         Need::Program("qemu-aarch64-static"),
@@ -297,11 +297,31 @@ fn an_emulator_runs_foreign_steps() -> Result<()> {
     let arguments = ["build", &context, "--platform", "linux/arm64", "--build-context", &base, "-o", &output];
     let run = |wrapper: &[String]| Finished::of(&mut zoea.command_under(&words(wrapper), &arguments));
 
-    run(&emulator::with_arm64(EMULATOR, "F"))?.success()?;
+    run(&with_emulator(ARM64, ARM64.emulator, "F"))?.success()?;
     assert_eq!(fs::read_to_string(local.join("machine"))?, "aarch64\n");
     let place = "Dockerfile:2:1";
-    run(&emulator::with_arm64(EMULATOR, ""))?.failure(69, &[place, "flag `F`", "hint: "])?;
-    run(&emulator::with_arm64("/bin/true", "F"))?.failure(69, &[place, "not linked statically", "hint: "])?;
+    run(&with_emulator(ARM64, ARM64.emulator, ""))?.failure(69, &[place, "flag `F`", "hint: "])?;
+    run(&with_emulator(ARM64, "/bin/true", "F"))?.failure(69, &[place, "not linked statically", "hint: "])?;
     run(&emulator::without_emulators())?.failure(69, &[place, "no emulator", "hint: "])?;
+    Ok(())
+}
+
+/// A step that is reached, and has no program, says that the platform's programs run.
+#[test]
+fn every_architecture_is_recognised() -> Result<()> {
+    let needs = [Need::Root, Need::Program("qemu-loongarch64-static"), Need::OwnEmulators];
+    if !ready("every_architecture_is_recognised", &needs) {
+        return Ok(());
+    }
+    let zoea = Zoea::new(Actor::Root)?;
+    let context = zoea.context(&[("Dockerfile", "FROM scratch\nRUN [\"/program\"]\n")])?;
+    let context = context.to_string_lossy();
+    for architecture in emulator::ALL {
+        let platform = format!("linux/{}", architecture.name);
+        let wrapper = emulator::with_emulator(architecture, architecture.emulator, "F");
+        let arguments = ["build", &context, "--platform", &platform];
+        Finished::of(&mut zoea.command_under(&words(&wrapper), &arguments))?
+            .failure(127, &["cannot start `/program`"])?;
+    }
     Ok(())
 }
