@@ -28,6 +28,9 @@ const TREE_SIZES: [u32; 2] = [10_000, 100_000];
 const IGNORED_FILES: u32 = 50_000;
 const IGNORE_PATTERNS: u32 = 200;
 
+/// The lengths of the Dockerfiles that are planned.
+const DOCKERFILE_LINES: [u32; 2] = [5, 5000];
+
 /// The size of the file that is copied to find the peak of memory: 1 GiB.
 const BIG_FILE: u64 = 1 << 30;
 
@@ -41,6 +44,7 @@ pub(crate) fn run() -> Result<()> {
     twenty_steps(&zoea, &registry)?;
     growing_base(&zoea)?;
     metadata_only(&zoea, &registry)?;
+    long_dockerfile(&zoea)?;
     ignored_files(&zoea)?;
     big_file(&zoea)
 }
@@ -134,6 +138,37 @@ fn ignored_files(zoea: &Zoea) -> Result<()> {
         std::fs::write(context.join(".dockerignore"), patterns.collect::<String>() + last)?;
         let seconds = measure::best(RUNS, || zoea.build(&context, &[])?.success())?;
         println!("| {name} | {seconds:.2} |");
+    }
+    Ok(())
+}
+
+/// What reading and planning a long Dockerfile costs, beside a short one.
+fn long_dockerfile(zoea: &Zoea) -> Result<()> {
+    println!("\n### `--dry-run` of Dockerfiles of different lengths\n");
+    println!("| lines | milliseconds | more than the first |\n|---:|---:|---:|");
+    let mut first = None;
+    for lines in DOCKERFILE_LINES {
+        let instructions = (1..lines).map(|number| match number % 5 {
+            0 => format!(
+                "ENV NAME{}=\"value $NAME{}\" OTHER=${{NAME{}:-none}}\n",
+                number % 40,
+                number % 7,
+                number % 11
+            ),
+            1 => format!("RUN echo {number} > /file{number} && \\\n"),
+            2 => format!("    echo done {number}\n"),
+            3 => format!("COPY --chown=$NAME5 source{number} /target/${{NAME{}}}/{number}/\n", number % 40),
+            _ => format!("LABEL label{}=\"text $OTHER {number}\"\n", number % 90),
+        });
+        let text = format!("FROM scratch\n{}", instructions.collect::<String>());
+        let context = zoea.context(&[("Dockerfile", &text)])?;
+        let seconds =
+            measure::best(RUNS, || zoea.build(&context, &["--dry-run", "--progress=quiet"])?.success())?;
+        let milliseconds = seconds * 1000.0;
+        println!(
+            "| {lines} | {milliseconds:.1} | {:.1} |",
+            milliseconds - *first.get_or_insert(milliseconds)
+        );
     }
     Ok(())
 }
