@@ -69,6 +69,11 @@ fn contexts_come_from_directories_and_repositories() -> Result<()> {
     let arguments = ["--build-context", files.as_str(), "--build-context", code.as_str()];
     let built = Built::new(&zoea, &context, &arguments)?;
     assert_eq!(names(&built.top_layer()?), ["code/", "code/file"]);
+    // A file of a web server is a context of that one file.
+    fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY --from=page context /page\n")?;
+    let page = format!("page={}/some/page.html", web_server("hello")?);
+    let lines = layer(&zoea, context.to_str().unwrap_or_default(), &["--build-context", &page])?;
+    assert!(lines.iter().any(|line| line.starts_with("-rw-------") && line.ends_with(" page")), "{lines:#?}");
     // What no step reads is not fetched.
     fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY --from=files kept /\n")?;
     let lines = layer(

@@ -42,8 +42,8 @@ pub enum BuildError {
     /// An image could not be read or composed.
     #[error("Failed to read or write an image")]
     Image(#[from] ImageError),
-    /// The build context could not be read.
-    #[error("Failed to read the build context")]
+    /// A build context, or what `ADD` names, could not be had.
+    #[error(transparent)]
     Context(#[from] ContextError),
     /// The step asks for something that this version does not do.
     #[error("This version does not build {what}")]

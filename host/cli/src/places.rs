@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
-use zoea::model::{Events, GitDirectory, GitForm, GitHint, GitReference, GitSource, Remote, TreePath};
+use zoea::model::{
+    Events, GitDirectory, GitForm, GitHint, GitReference, GitSource, HttpSource, Remote, TreePath,
+};
 use zoea::{Context, ContextSource, DockerfileText, Fetcher, Location, Remotes as _};
 
 use crate::error::CliError;
@@ -14,6 +16,9 @@ use crate::wire;
 
 /// The build argument that keeps the `.git` of contexts from repositories.
 const KEEP_GIT: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
+
+/// The name of the one file in a context from a web server, as in BuildKit (`frontend/dockerui`).
+const WEB_CONTEXT_FILE: &str = "context";
 
 /// What contexts are made of.
 pub(crate) struct Places<'a> {
@@ -42,6 +47,11 @@ impl Places<'_> {
         let keep = build_args.get(KEEP_GIT).cloned().flatten();
         match text.parse().map_err(CliError::Context)? {
             Location::Git(reference) => Ok(Located::Remote(git(*reference, keep.as_deref()))),
+            Location::Web(url) => Ok(Located::Remote(Remote::Http(HttpSource {
+                url,
+                file_name: WEB_CONTEXT_FILE.to_owned(),
+                checksum: None,
+            }))),
             Location::Directory(path) => match GitSource::parse(text, GitHint::None) {
                 Ok(Some(reference)) if reference.form == GitForm::MaybePath => {
                     Ok(Located::Remote(git(reference, keep.as_deref())))

@@ -16,15 +16,15 @@ pub enum Location {
     Directory(PathBuf),
     /// A git repository, as `ADD` takes it.
     Git(Box<GitReference>),
+    /// A file of a web server.
+    Web(SafeUrl),
 }
 
 /// Kinds of addresses by their scheme, with the words of their refusal.
-const UNSUPPORTED: [(&str, &str); 8] = [
+const UNSUPPORTED: [(&str, &str); 6] = [
     ("tar", "contexts from tar archives"),
     ("s3", "contexts from S3 buckets"),
     ("gs", "contexts from Google Cloud Storage"),
-    ("https", "contexts from web addresses"),
-    ("http", "contexts from web addresses"),
     ("docker-image", "images as the main context"),
     ("oci-layout", "images as the main context"),
     ("target", "build targets as the main context"),
@@ -48,6 +48,9 @@ impl FromStr for Location {
         }
         let path = match text.split_once("://") {
             Some(("dir", path)) => path,
+            Some((scheme, _)) if ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web)) => {
+                return Ok(Self::Web(SafeUrl::new(text)));
+            }
             Some((scheme, _)) if is_scheme(scheme) => {
                 let known = UNSUPPORTED.iter().find(|(name, _)| name.eq_ignore_ascii_case(scheme));
                 return Err(match known {
@@ -98,12 +101,18 @@ mod tests {
     }
 
     #[test]
+    fn other_web_addresses_are_files() {
+        for text in ["http://host/file", "HTTPS://host/context.tar?a=b"] {
+            assert_eq!(text.parse::<Location>().unwrap(), Location::Web(SafeUrl::new(text)));
+        }
+    }
+
+    #[test]
     fn other_addresses_are_refused_by_kind() {
         for (text, words) in [
             ("tar://context.tar.gz", "tar archives"),
             ("s3://bucket/key", "S3"),
             ("gs://bucket/key", "Google"),
-            ("HTTPS://host/context.tar", "web addresses"),
             ("-", "standard input"),
             ("foo://bar", "scheme"),
             ("dir://", "empty"),
@@ -116,7 +125,7 @@ mod tests {
 
     #[test]
     fn secrets_are_not_printed() {
-        let error = "https://user:password@host/x?token=secret".parse::<Location>().unwrap_err();
+        let error = "s3://user:password@host/x?token=secret".parse::<Location>().unwrap_err();
         let message = error.to_string();
         assert!(!message.contains("password") && !message.contains("secret"), "{message}");
     }
