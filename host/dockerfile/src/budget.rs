@@ -12,6 +12,9 @@ use crate::error::{DockerfileError, Problem};
 /// The most text that a plan holds: many times what a Dockerfile of five thousand lines comes to.
 const LARGEST_PLAN: usize = 128 << 20;
 
+/// What a text costs beside its bytes: its handle, and what the allocator adds. One letter is no cheaper to hold.
+pub(crate) const BYTES_PER_TEXT: usize = 48;
+
 /// What is left to spend, in bytes.
 #[derive(Debug)]
 pub(crate) struct Budget(Cell<usize>);

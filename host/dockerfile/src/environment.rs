@@ -5,6 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::budget::BYTES_PER_TEXT;
+
+/// What a variable costs beside its bytes: its name is held twice, and has a position.
+const BYTES_PER_VARIABLE: usize = 4 * BYTES_PER_TEXT;
+
 /// Variables in the order of their first setting.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment {
@@ -38,7 +43,7 @@ impl Environment {
             value.clone_into(old);
             return;
         }
-        self.size += name.len() + value.len();
+        self.size += BYTES_PER_VARIABLE + 2 * name.len() + value.len();
         self.positions.insert(name.to_owned(), self.variables.len());
         self.variables.push((name.to_owned(), value.to_owned()));
     }
@@ -58,7 +63,7 @@ impl Environment {
         self.variables.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Returns the number of bytes in all names and values.
+    /// Returns what a copy costs, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
@@ -76,7 +81,7 @@ mod tests {
         assert_eq!(environment.entries(), ["A=x=y", "B=22"]);
         assert_eq!(environment.get("A"), Some("x=y"));
         assert_eq!(environment.get("C"), None);
-        assert_eq!(environment.size(), 7);
+        assert_eq!(environment.size(), 2 * BYTES_PER_VARIABLE + "AAx=yBB22".len());
         assert_eq!(environment.names().collect::<Vec<_>>(), ["A", "B"]);
     }
 }

@@ -232,6 +232,15 @@ ADD https://host/$VERSION /
                 "ONBUILD USER x\n".repeat(20_000),
                 numbered("FROM b AS s%\n", 100)
             ),
+            // Many small texts cost more than their letters.
+            format!("FROM scratch\nSHELL [{}\"x\"]\n{}", "\"x\",".repeat(15_000), "RUN x\n".repeat(500)),
+            format!(
+                "FROM scratch AS s0\n{}",
+                (0..1_500)
+                    .map(|number| format!("FROM s{number} AS s{}\nARG a{number}=x\n", number + 1))
+                    .collect::<String>()
+            ),
+            format!("FROM scratch AS s\nEXPOSE 1-65535\n{}", "FROM s AS s\n".repeat(20)),
         ] {
             let error = lower(&parse(text.as_bytes()).unwrap(), &request(), &Known::default());
             let message =

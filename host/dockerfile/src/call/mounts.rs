@@ -1,5 +1,7 @@
 //! The secrets, SSH agents and caches that a target's steps see.
 
+use std::collections::BTreeSet;
+
 use zoea_model::{Mount, Operation, Presence, SourceSpan, Stage, StageId};
 
 use crate::request::Request;
@@ -32,16 +34,35 @@ pub(super) struct Mounted {
     pub(super) caches: Vec<NamedCache>,
 }
 
+/// The names that were met, of each kind.
+#[derive(Debug, Default)]
+struct Met<'a> {
+    secrets: BTreeSet<&'a str>,
+    ssh: BTreeSet<&'a str>,
+    caches: BTreeSet<&'a str>,
+}
+
 impl Mounted {
     /// Collects what the steps of `stages` see.
     pub(super) fn new(stages: &[(StageId, &Stage)], request: &Request) -> Self {
+        let namespace = request.build_args.get("BUILDKIT_CACHE_MOUNT_NS").map_or("", String::as_str);
         let mut mounted = Self::default();
+        let mut met = Met::default();
         for (span, mount) in stages.iter().flat_map(|(_, stage)| mounts(stage)) {
             match mount {
-                Mount::Secret(secret) => add_need(&mut mounted.secrets, &secret.id, secret.presence, span),
-                Mount::Ssh(agent) => add_need(&mut mounted.ssh, &agent.id, agent.presence, span),
-                Mount::Cache(cache) => mounted.add_cache(&cache.id, span, request),
-                Mount::Bind(_) | Mount::Tmpfs(_) => {}
+                Mount::Secret(secret) if met.secrets.insert(&secret.id) => {
+                    mounted.secrets.push(need(&secret.id, secret.presence, span));
+                }
+                Mount::Ssh(agent) if met.ssh.insert(&agent.id) => {
+                    mounted.ssh.push(need(&agent.id, agent.presence, span));
+                }
+                Mount::Cache(cache) => {
+                    let id = without_namespace(&cache.id, namespace);
+                    if met.caches.insert(id) {
+                        mounted.caches.push(NamedCache { id: id.to_owned(), span });
+                    }
+                }
+                Mount::Secret(_) | Mount::Ssh(_) | Mount::Bind(_) | Mount::Tmpfs(_) => {}
             }
         }
         mounted.secrets.sort_by_key(|need| need.span);
@@ -49,20 +70,14 @@ impl Mounted {
         mounted.caches.sort_by_key(|cache| cache.span);
         mounted
     }
-
-    fn add_cache(&mut self, id: &str, span: SourceSpan, request: &Request) {
-        let namespace = request.build_args.get("BUILDKIT_CACHE_MOUNT_NS").map_or("", String::as_str);
-        let id = id.strip_prefix(namespace).and_then(|id| id.strip_prefix('/')).unwrap_or(id);
-        if !self.caches.iter().any(|cache| cache.id == id) {
-            self.caches.push(NamedCache { id: id.to_owned(), span });
-        }
-    }
 }
 
-fn add_need(needs: &mut Vec<NamedNeed>, name: &str, presence: Presence, span: SourceSpan) {
-    if !needs.iter().any(|need| need.name == name) {
-        needs.push(NamedNeed { name: name.to_owned(), presence, span });
-    }
+fn need(name: &str, presence: Presence, span: SourceSpan) -> NamedNeed {
+    NamedNeed { name: name.to_owned(), presence, span }
+}
+
+fn without_namespace<'a>(id: &'a str, namespace: &str) -> &'a str {
+    id.strip_prefix(namespace).and_then(|id| id.strip_prefix('/')).unwrap_or(id)
 }
 
 fn mounts(stage: &Stage) -> impl Iterator<Item = (SourceSpan, &Mount)> {

@@ -3,6 +3,7 @@
 use zoea_model::{CommandLine, InlineFile, RunStep, UserSpec};
 
 use crate::ast::{Instruction, Invocation, Run};
+use crate::budget::BYTES_PER_TEXT;
 use crate::device;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
@@ -28,6 +29,7 @@ impl Progress {
         let size = |document: &crate::ast::HereDocument| document.written.len() + document.content.len();
         shared.budget.spend(run.documents.iter().map(size).sum(), span)?;
         let (words, scripts) = state.run_words(run)?;
+        shared.budget.spend(words.iter().map(|word| BYTES_PER_TEXT + word.len()).sum(), span)?;
         let created_by = history::run(&words, &state.declared_values());
         let mut words = words.into_iter();
         let needed = "a command";

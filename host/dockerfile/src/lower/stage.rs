@@ -6,6 +6,7 @@
 use zoea_model::{HistoryEntry, ImageConfig, Operation, Platform, RootFs, SourceSpan, Step, Warning};
 
 use crate::ast::{Command, Instruction, Word};
+use crate::budget::BYTES_PER_TEXT;
 use crate::build_arguments::expand_with_names;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
@@ -146,8 +147,8 @@ impl StageState {
     /// Returns what a copy of this state costs, in bytes.
     pub(super) fn size(&self) -> usize {
         // A configuration that cannot be written is dearer than any budget; none is known to exist.
-        let config = serde_json::to_vec(&self.config).map_or(usize::MAX, |bytes| bytes.len());
-        config.saturating_add(3 * self.scope.size())
+        let config = serde_json::to_vec(&self.config).map_or(usize::MAX, |bytes| document_size(&bytes));
+        config.saturating_add(3 * self.scope.size() + self.declared.size())
     }
 
     /// Returns the configuration with its environment.
@@ -236,6 +237,13 @@ impl Progress {
         state.steps.push(Step { span, text: instruction.text.clone(), operation, history });
         Ok(())
     }
+}
+
+/// Returns what the values of a JSON document cost: the state holds them, and the plan does.
+fn document_size(document: &[u8]) -> usize {
+    // A value ends at a comma or closes the one around it; each is a name, a value, and its place in a map.
+    let values = document.iter().filter(|byte| **byte == b',').count();
+    2 * (document.len() + values * 4 * BYTES_PER_TEXT)
 }
 
 /// Says whether what an instruction means depends on variables.
