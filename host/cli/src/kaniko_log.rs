@@ -7,6 +7,7 @@ use std::time::Instant;
 use zoea::model::{Event, Events, Warning};
 
 use crate::args::Verbosity;
+use crate::visible::visible_line;
 
 /// Logs events as kaniko does: level, seconds since the start, message. Output of steps is passed on as it is.
 pub(crate) struct KanikoLog<W> {
@@ -26,10 +27,10 @@ impl<W: Write + Send> KanikoLog<W> {
         let seconds = self.start.elapsed().as_secs();
         match line {
             Line::Info(text) if self.verbosity >= Verbosity::Info => {
-                writeln!(sink, "INFO[{seconds:04}] {text}")
+                writeln!(sink, "INFO[{seconds:04}] {}", visible_line(text))
             }
             Line::Warning(text) if self.verbosity >= Verbosity::Warn => {
-                writeln!(sink, "WARN[{seconds:04}] {text}")
+                writeln!(sink, "WARN[{seconds:04}] {}", visible_line(text))
             }
             Line::Raw(bytes) => sink.write_all(bytes),
             Line::Info(_) | Line::Warning(_) => Ok(()),

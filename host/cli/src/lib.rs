@@ -13,6 +13,7 @@ mod report;
 mod report_files;
 mod request;
 mod run;
+mod visible;
 mod wire;
 
 pub use run::run;

@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use zoea::model::{Event, Events, OutputStream, StepName, Warning};
 
+use crate::visible::visible_line;
+
 /// A line that grows longer is shown in parts, so that output without an end of line fills no memory.
 const LONGEST_LINE: usize = 64 << 10;
 
@@ -59,7 +61,7 @@ impl<W: Write> State<W> {
             self.flush(step)?;
         }
         match line(event) {
-            Some(line) => writeln!(self.sink, "{line}"),
+            Some(line) => writeln!(self.sink, "{}", visible_line(&line)),
             None => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use zoea::Kind;
 
 use crate::error::CliError;
+use crate::visible::visible_lines;
 
 /// The exit status of `--check` where a build check complains, as of `docker build --check`.
 pub(crate) const COMPLAINTS: u8 = 1;
@@ -35,7 +36,7 @@ pub(crate) fn text(error: &CliError) -> String {
     if let Some(hint) = error.hint() {
         writeln!(text, "hint: {hint}").unwrap_or_default();
     }
-    text
+    visible_lines(&text)
 }
 
 /// Returns the exit status of a failure.
@@ -61,6 +62,8 @@ mod tests {
             source: std::io::Error::from(std::io::ErrorKind::NotFound),
         };
         assert_eq!(text(&error), "error: Failed to read `a`\n  caused by: entity not found\n");
+        let hostile = CliError::Flag { flag: "--tag", value: "\u{1b}[2J".to_owned(), reason: "x".to_owned() };
+        assert!(!text(&hostile).contains('\u{1b}'));
         assert!(text(&CliError::StateDirectory { tried: String::new() }).contains("hint: "));
     }
 }
