@@ -19,19 +19,19 @@ pub struct ImageConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
     /// For example `amd64`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub architecture: String,
     /// For example `linux`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub os: String,
     /// For example `v7`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     /// What a container of the image starts with.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub config: RuntimeConfig,
     /// The layers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub rootfs: RootFs,
     /// How the layers came to be.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -85,7 +85,7 @@ pub struct HistoryRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
     /// Whether the row has no layer of its own.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false", deserialize_with = "null_as_default")]
     pub empty_layer: bool,
 }
 
@@ -94,7 +94,7 @@ pub struct HistoryRow {
 #[serde(rename_all = "PascalCase")]
 pub struct RuntimeConfig {
     /// `USER`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub user: String,
     /// `EXPOSE`, as `8080/tcp`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_as_default")]
@@ -112,16 +112,16 @@ pub struct RuntimeConfig {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_as_default")]
     pub volumes: BTreeMap<String, Map<String, Value>>,
     /// `WORKDIR`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub working_dir: String,
     /// `LABEL`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_as_default")]
     pub labels: BTreeMap<String, String>,
     /// `STOPSIGNAL`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub stop_signal: String,
     /// Set by `CMD`, as BuildKit does.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false", deserialize_with = "null_as_default")]
     pub args_escaped: bool,
     /// `HEALTHCHECK`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,19 +145,19 @@ pub struct Healthcheck {
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
     pub test: Vec<String>,
     /// Time between checks.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "null_as_default")]
     pub interval: i64,
     /// Time that one check may take.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "null_as_default")]
     pub timeout: i64,
     /// Time in which failures do not count.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "null_as_default")]
     pub start_period: i64,
     /// Time between checks in the start period.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "null_as_default")]
     pub start_interval: i64,
     /// Failures in a row that make a container unhealthy.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "null_as_default")]
     pub retries: i64,
 }
 
@@ -171,7 +171,7 @@ fn is_zero(value: &i64) -> bool {
     *value == 0
 }
 
-/// Go writes an absent list or map as `null`.
+/// Go writes an absent list or map as `null`, and reads `null` as an absent value whatever the type.
 fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -189,6 +189,17 @@ mod tests {
         let text = r#"{"architecture":"amd64","os":"linux","config":{"User":"app","Hostname":"h"},"rootfs":{"type":"layers","diff_ids":[]},"history":[],"os.version":"10"}"#;
         let config: ImageConfig = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&config).unwrap(), text);
+    }
+
+    #[test]
+    fn null_is_nothing() {
+        let text = r#"{"architecture":null,"config":{"User":null,"Cmd":null,"ArgsEscaped":null,"Healthcheck":{"Retries":null}},"history":[{"empty_layer":null}]}"#;
+        let config: ImageConfig = serde_json::from_str(text).unwrap();
+        assert_eq!((config.architecture.as_str(), config.config.user.as_str()), ("", ""));
+        assert_eq!(
+            serde_json::from_str::<ImageConfig>(r#"{"config":null,"rootfs":null}"#).unwrap(),
+            ImageConfig::default()
+        );
     }
 
     #[test]
