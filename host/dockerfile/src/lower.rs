@@ -248,6 +248,8 @@ impl Progress {
             Origin::Image(request) => match shared.known.images.get(&request.key()) {
                 Some(known) => {
                     checks::check_base_platform(shared, request, &known.config);
+                    // Whatever was asked for: the shell, paths and the result are those of the image.
+                    stage::check_platform(&known.config.platform(), span)?;
                     let state = match stage.content {
                         Content::Instructions => StageState::image(&known.config).with_path(),
                         Content::Context => StageState::image(&known.config),
