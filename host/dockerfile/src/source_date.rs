@@ -61,6 +61,9 @@ pub(crate) fn settle(
             return Ok(Settled::Asked(asked));
         }
     };
+    if let Some(Timestamp { seconds, .. }) = date.filter(|date| !date.is_rfc3339()) {
+        return Err(Problem::from(RemoteProblem::SourceDateRange { seconds }).nowhere());
+    }
     let mut request = request.clone();
     let seconds = date.map(|date| date.seconds.to_string());
     let given = request.build_args.remove(NAME).is_some();
@@ -273,5 +276,14 @@ mod tests {
             assert!(settled(stage, Some("src"), None).is_err(), "{stage}");
         }
         assert!(settled("FROM x", Some("yesterday"), None).is_err());
+    }
+
+    #[test]
+    fn a_date_is_one_that_an_image_can_tell() {
+        assert!(settled("FROM x", Some("253402300799"), None).is_ok());
+        assert!(settled("FROM x", Some("253402300800"), None).is_err());
+        assert!(settled("ARG SOURCE_DATE_EPOCH=-99999999999\nFROM x", None, None).is_err());
+        let far = Some(KnownDate::At(Timestamp::from_seconds(i64::MAX)));
+        assert!(settled("FROM x", Some("context"), far).is_err());
     }
 }

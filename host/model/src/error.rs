@@ -27,7 +27,7 @@ pub enum ModelError {
         reason: &'static str,
     },
     /// The timestamp is no whole number of seconds.
-    #[error("Invalid timestamp `{0}`: expected seconds since 1970-01-01T00:00:00Z")]
+    #[error("Invalid timestamp `{0}`: expected seconds since 1970-01-01T00:00:00Z, in the years 0 to 9999")]
     Timestamp(String),
     /// The text names a git repository in a way that means nothing.
     #[error("Invalid git repository `{text}`: {reason}")]

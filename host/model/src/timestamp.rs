@@ -28,6 +28,13 @@ impl Timestamp {
         Self { seconds, nanoseconds: 0 }
     }
 
+    /// Says whether [`to_rfc3339`](Self::to_rfc3339) gives what can be read again: its years have four digits.
+    pub fn is_rfc3339(self) -> bool {
+        const YEAR_0: i64 = -62_167_219_200;
+        const YEAR_10000: i64 = 253_402_300_800;
+        (YEAR_0..YEAR_10000).contains(&self.seconds)
+    }
+
     /// Formats as RFC 3339 in UTC, with as many fractional digits as needed (0, 3, 6 or 9).
     pub fn to_rfc3339(self) -> String {
         let (days, second_of_day) = (self.seconds.div_euclid(86_400), self.seconds.rem_euclid(86_400));
@@ -66,9 +73,10 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = ModelError;
 
-    /// Reads whole seconds since the epoch, as in `SOURCE_DATE_EPOCH`.
+    /// Reads whole seconds since the epoch, as in `SOURCE_DATE_EPOCH`; an image must be able to tell of them.
     fn from_str(text: &str) -> Result<Self, ModelError> {
-        text.trim().parse().map(Self::from_seconds).map_err(|_| ModelError::Timestamp(text.to_owned()))
+        let time = text.trim().parse().ok().map(Self::from_seconds).filter(|time| time.is_rfc3339());
+        time.ok_or_else(|| ModelError::Timestamp(text.to_owned()))
     }
 }
 
@@ -89,6 +97,11 @@ mod tests {
     #[test]
     fn parses_seconds_only() {
         assert_eq!("12".parse::<Timestamp>().unwrap(), Timestamp::from_seconds(12));
+        for (text, edge) in [("253402300799", "9999-12-31T23:59:59Z"), ("-62167219200", "0000-01-01T00:00:00Z")] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_rfc3339(), edge);
+        }
+        assert!("253402300800".parse::<Timestamp>().is_err());
+        assert!("-62167219201".parse::<Timestamp>().is_err());
         assert!("1.5".parse::<Timestamp>().is_err());
         assert!("".parse::<Timestamp>().is_err());
     }

@@ -53,6 +53,12 @@ pub enum RemoteProblem {
         /// The value.
         value: String,
     },
+    /// The date is one that an image cannot tell of.
+    #[error("`SOURCE_DATE_EPOCH` comes to {seconds} seconds, which is in no year from 0 to 9999")]
+    SourceDateRange {
+        /// The date.
+        seconds: i64,
+    },
     /// The stage that `SOURCE_DATE_EPOCH` names is more than a single source.
     #[error(
         "`SOURCE_DATE_EPOCH` is the stage `{stage}`, which must be `FROM scratch` with one `ADD` of one URL or git repository"
@@ -86,6 +92,7 @@ impl RemoteProblem {
             | Self::KeepGitDirectory
             | Self::ChecksumOfSeveral
             | Self::ChecksumOfLocal
+            | Self::SourceDateRange { .. }
             | Self::SourceDateStage { .. } => None,
         }
     }
