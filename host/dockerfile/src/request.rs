@@ -44,7 +44,7 @@ pub struct ImageRequest {
 }
 
 impl ImageRequest {
-    /// Returns the key of the image in [`KnownImages`].
+    /// Returns the key of the image in [`Known::images`].
     pub fn key(&self) -> (String, Platform) {
         (self.name.clone(), self.platform.clone())
     }
