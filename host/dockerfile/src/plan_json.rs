@@ -74,7 +74,7 @@ fn step(step: &Step) -> Value {
         "line": step.span.line,
         "column": step.span.column,
         "end_line": step.span.end_line,
-        "text": safe(&step.text, &step.operation),
+        "text": step.text,
         "operation": operation,
     }));
     value.extend(detail);

@@ -64,14 +64,7 @@ fn image_text(image: &PinnedImage) -> String {
 
 fn write_step(out: &mut String, step: &Step) -> fmt::Result {
     let (span, operation) = (step.span, &step.operation);
-    writeln!(
-        out,
-        "  step {}:{}-{} {:?}",
-        span.line,
-        span.column,
-        span.end_line,
-        safe(&step.text, operation)
-    )?;
+    writeln!(out, "  step {}:{}-{} {:?}", span.line, span.column, span.end_line, step.text)?;
     match operation {
         Operation::Metadata => {}
         Operation::Workdir(WorkdirStep { path, owner }) => {

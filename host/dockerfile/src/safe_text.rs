@@ -32,3 +32,31 @@ fn is_fetched(item: &CopyItem) -> bool {
         CopyItem::Pattern(_) | CopyItem::Below { .. } | CopyItem::Inline(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::{Known, Lowered, Request, lower, parse};
+
+    #[test]
+    fn titles_of_steps_hide_what_urls_hide() {
+        let text =
+            b"FROM scratch\nADD https://me:secret@h/f?token=secret /\nADD https://me:secret@h/r.git /r";
+        let request = Request {
+            target: None,
+            build_args: BTreeMap::new(),
+            platform: "linux/amd64".parse().unwrap(),
+            build_platform: "linux/amd64".parse().unwrap(),
+            labels: BTreeMap::new(),
+            named_contexts: BTreeMap::new(),
+        };
+        let Lowered::Plan { plan, .. } = lower(&parse(text).unwrap(), &request, &Known::default()).unwrap()
+        else {
+            panic!("no plan")
+        };
+        for step in &plan.stages.first().unwrap().steps {
+            assert!(step.text.starts_with("ADD https://") && !step.text.contains("secret"), "{}", step.text);
+        }
+    }
+}

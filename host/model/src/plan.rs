@@ -79,7 +79,7 @@ pub struct Stage {
 pub struct Step {
     /// Where it stands in the Dockerfile.
     pub span: SourceSpan,
-    /// The instruction as shown to the user, on one line.
+    /// The instruction as shown to the user, on one line and without what its URLs hide.
     pub text: String,
     /// What it does to the tree.
     pub operation: Operation,

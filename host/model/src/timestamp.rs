@@ -97,7 +97,9 @@ mod tests {
     #[test]
     fn parses_seconds_only() {
         assert_eq!("12".parse::<Timestamp>().unwrap(), Timestamp::from_seconds(12));
-        for (text, edge) in [("253402300799", "9999-12-31T23:59:59Z"), ("-62167219200", "0000-01-01T00:00:00Z")] {
+        for (text, edge) in
+            [("253402300799", "9999-12-31T23:59:59Z"), ("-62167219200", "0000-01-01T00:00:00Z")]
+        {
             assert_eq!(text.parse::<Timestamp>().unwrap().to_rfc3339(), edge);
         }
         assert!("253402300800".parse::<Timestamp>().is_err());

@@ -11,6 +11,7 @@ use crate::build_arguments::expand_with_names;
 use crate::environment::Environment;
 use crate::error::{DockerfileError, Problem};
 use crate::outline::{Origin, OutlineStage};
+use crate::safe_text::safe;
 
 use super::checks::Seen;
 use super::copy::normal;
@@ -234,7 +235,8 @@ impl Progress {
         };
         shared.budget.spend(2 * created_by.len(), span)?;
         let history = HistoryEntry { created_by, empty_layer: !operation.makes_layer() };
-        state.steps.push(Step { span, text: instruction.text.clone(), operation, history });
+        let text = safe(&instruction.text, &operation).into_owned();
+        state.steps.push(Step { span, text, operation, history });
         Ok(())
     }
 }
