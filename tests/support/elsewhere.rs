@@ -12,31 +12,45 @@ use anyhow::{Result, ensure};
 /// Every commit is of this time.
 pub const COMMIT_TIME: i64 = 1_700_000_000;
 
-/// Serves one file at every path, of 1994, to the end of the test; returns its address.
+/// What a web server says of a file's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileDate {
+    /// That it is of 1994.
+    Given,
+    /// Nothing.
+    None,
+}
+
+/// Serves one file at every path to the end of the test; returns its address.
 ///
 /// # Errors
 /// No port is free.
-pub fn web_server(content: &'static str) -> Result<String> {
+pub fn web_server(content: impl Into<Vec<u8>>, date: FileDate) -> Result<String> {
+    let content = content.into();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = format!("http://{}", listener.local_addr()?);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // A client that goes is no failure of the server.
-            drop(answer(stream, content));
+            drop(answer(stream, &content, date));
         }
     });
     Ok(address)
 }
 
-fn answer(mut stream: TcpStream, content: &str) -> Result<()> {
+fn answer(mut stream: TcpStream, content: &[u8], date: FileDate) -> Result<()> {
     for line in BufReader::new(&stream).lines() {
         if line?.is_empty() {
             break;
         }
     }
     let length = content.len();
-    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT";
-    Ok(write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{content}")?)
+    let date = match date {
+        FileDate::Given => "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+        FileDate::None => "",
+    };
+    write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n{date}Content-Length: {length}\r\n\r\n")?;
+    Ok(stream.write_all(content)?)
 }
 
 /// Makes a repository of the files in a directory, with everything committed.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use zoea_tests::elsewhere::{COMMIT_TIME, GitDaemon, commit, web_server};
+use zoea_tests::elsewhere::{COMMIT_TIME, FileDate, GitDaemon, commit, web_server};
 use zoea_tests::{Actor, Need, Zoea, ready};
 
 use crate::result::Built;
@@ -32,7 +32,7 @@ fn repository(zoea: &Zoea) -> Result<GitDaemon> {
 #[test]
 fn add_fetches_files_and_repositories() -> Result<()> {
     let Some(zoea) = zoea("add_fetches_files_and_repositories")? else { return Ok(()) };
-    let (server, daemon) = (web_server("hello")?, repository(&zoea)?);
+    let (server, daemon) = (web_server("hello", FileDate::Given)?, repository(&zoea)?);
     let sum = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     let git = daemon.url("repository?mtime=commit");
     for (instruction, expected) in [
@@ -71,7 +71,7 @@ fn contexts_come_from_directories_and_repositories() -> Result<()> {
     assert_eq!(names(&built.top_layer()?), ["code/", "code/file"]);
     // A file of a web server is a context of that one file.
     fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY --from=page context /page\n")?;
-    let page = format!("page={}/some/page.html", web_server("hello")?);
+    let page = format!("page={}/some/page.html", web_server("hello", FileDate::Given)?);
     let lines = layer(&zoea, context.to_str().unwrap_or_default(), &["--build-context", &page])?;
     assert!(lines.iter().any(|line| line.starts_with("-rw-------") && line.ends_with(" page")), "{lines:#?}");
     // What no step reads is not fetched.

@@ -6,6 +6,7 @@
 mod bad_input;
 mod bad_layers;
 mod compile;
+mod context_archives;
 mod copy_flags;
 mod copying;
 mod examples;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use zoea_context::{Contexts, Remotes};
+use zoea_context::Remotes;
 use zoea_image::{BlobStore, Image, ImageFormat};
 use zoea_launch::{Launcher, Probe};
 use zoea_model::{Digest, Events, Timestamp};
 use zoea_rootfs::{Compression, Workspace};
 
-use crate::StepNaming;
+use crate::{Contexts, StepNaming};
 
 /// Tells the time, so that equal inputs can give equal bytes.
 pub trait Clock: Sync {

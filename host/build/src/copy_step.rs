@@ -45,7 +45,7 @@ pub(crate) fn copy_context(
     rootfs: &mut Rootfs,
     session: &Session<'_, '_>,
 ) -> Result<(), BuildError> {
-    let tree = ContextTree::Given(session.capabilities.contexts.get(name)?);
+    let tree = session.capabilities.contexts.get(name)?;
     let request = CopyRequest {
         items: &[SourceItem::Tree { from: &tree }],
         excludes: &PathFilter::default(),
@@ -94,9 +94,7 @@ impl<'a> Sources<'a> {
         }
         let workspace = session.capabilities.workspace;
         let opened: Rc<dyn CopyTree> = match &self.step.from {
-            CopySource::Context(name) => {
-                Rc::new(ContextTree::Given(session.capabilities.contexts.get(name)?))
-            }
+            CopySource::Context(name) => Rc::new(session.capabilities.contexts.get(name)?),
             CopySource::Stage(id) => {
                 let tree = session.results.get(id).and_then(|result| result.tree.as_ref());
                 Rc::new(workspace.view(tree.ok_or(BuildError::UnknownStage(*id))?)?)

@@ -6,7 +6,9 @@
 
 mod bases;
 mod capabilities;
+mod context_archive;
 mod context_tree;
+mod contexts;
 mod copy_step;
 mod error;
 mod foreign;
@@ -19,6 +21,9 @@ mod stage;
 mod step;
 
 pub use capabilities::{BaseBlobs, Capabilities, Clock, Options, TreeNeed};
+pub use context_archive::unpack_context;
+pub use context_tree::ContextTree;
+pub use contexts::{ContextSource, Contexts, GivenContexts};
 pub use error::BuildError;
 pub use naming::StepNaming;
 pub use refusal::check;

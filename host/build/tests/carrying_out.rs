@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cap_std::fs::{Dir, PermissionsExt as _};
-use zoea_build::{BaseBlobs, BuildError, Built, Capabilities, Clock, Options, StepNaming, TreeNeed};
-use zoea_context::{Context, ContextError, Contexts, Fetched, IgnoreRules, Remotes};
+use zoea_build::{
+    BaseBlobs, BuildError, Built, Capabilities, Clock, ContextTree, Contexts, Options, StepNaming, TreeNeed,
+};
+use zoea_context::{Context, ContextError, Fetched, IgnoreRules, Remotes};
 use zoea_image::{BlobStore, ImageFormat};
 use zoea_launch::{NamespaceKind, Probe};
 use zoea_model::{
@@ -41,14 +43,14 @@ impl Elsewhere {
 }
 
 impl Contexts for Elsewhere {
-    fn get(&self, name: &ContextName) -> Result<Arc<Context>, ContextError> {
+    fn get(&self, name: &ContextName) -> Result<ContextTree, ContextError> {
         match name {
             ContextName::Main => panic!("nobody needs the main context"),
-            ContextName::Named(name) => Ok(Arc::new(self.context(name))),
+            ContextName::Named(name) => Ok(ContextTree::Local(Arc::new(self.context(name)))),
         }
     }
 
-    fn modified(&self, _: &ContextName) -> Result<Option<Timestamp>, ContextError> {
+    fn fetched(&self, _: &ContextName) -> Result<Option<Arc<Fetched>>, ContextError> {
         Ok(None)
     }
 }
@@ -60,7 +62,8 @@ impl Remotes for Elsewhere {
             Remote::Http(_) => "http",
             Remote::Git(_) => "git",
         };
-        Ok(Arc::new(Fetched { context: Arc::new(self.context(name)), modified: None, validator: None }))
+        let context = Arc::new(self.context(name));
+        Ok(Arc::new(Fetched { context, file: None, modified: None, validator: None }))
     }
 }
 

@@ -8,7 +8,10 @@ use cap_std::fs::Dir;
 use zoea::model::{
     Events, GitDirectory, GitForm, GitHint, GitReference, GitSource, HttpSource, Remote, TreePath,
 };
-use zoea::{Context, ContextSource, DockerfileText, Fetcher, Location, Remotes as _};
+use zoea::{
+    Clock as _, Context, ContextSource, ContextTree, CopyTree, DockerfileText, Fetcher, Location,
+    Remotes as _, Workspace,
+};
 
 use crate::error::CliError;
 use crate::options::DockerfileChoice;
@@ -23,6 +26,8 @@ const WEB_CONTEXT_FILE: &str = "context";
 /// What contexts are made of.
 pub(crate) struct Places<'a> {
     pub(crate) fetcher: &'a Fetcher,
+    /// Where archives are unpacked.
+    pub(crate) area: &'a Workspace,
     /// The builder's own directory, which is in no context.
     pub(crate) state: &'a Dir,
     pub(crate) events: &'a dyn Events,
@@ -74,42 +79,61 @@ impl Places<'_> {
         Ok(ContextSource::Local(Arc::new(context)))
     }
 
-    /// Reads the Dockerfile of a context from elsewhere; its path is one in that context.
-    pub(crate) fn remote_dockerfile(
+    /// Fetches a context from elsewhere and reads its Dockerfile.
+    pub(crate) fn remote(
         &self,
-        remote: &Remote,
+        remote: Remote,
         choice: &DockerfileChoice,
-    ) -> Result<DockerfileText, CliError> {
-        let path = match choice {
-            DockerfileChoice::Stdin => {
-                return Ok(DockerfileText { name: "Dockerfile".to_owned(), bytes: wire::read_stdin()? });
+    ) -> Result<(DockerfileText, ContextSource), CliError> {
+        let fetched = self.fetcher.fetch(&remote).map_err(CliError::Context)?;
+        let unpacked = zoea::unpack_context(&fetched, self.area, wire::SystemClock.now());
+        let unpacked = unpacked.map_err(|source| zoea::ZoeaError::UnpackContext {
+            address: remote.to_string(),
+            source: Box::new(source),
+        })?;
+        let source = match unpacked {
+            Some(tree) => ContextSource::Archive { archive: Arc::clone(&fetched), tree: Arc::new(tree) },
+            None => ContextSource::Remote(remote),
+        };
+        let text = match (choice, &source) {
+            (DockerfileChoice::Stdin, _) => {
+                DockerfileText { name: "Dockerfile".to_owned(), bytes: wire::read_stdin()? }
             }
-            DockerfileChoice::Path(path) | DockerfileChoice::WorkingDirectoryOrContext(path) => Some(path),
-            DockerfileChoice::Default => None,
+            (_, ContextSource::Archive { tree, .. }) => dockerfile(tree.as_ref(), choice)?,
+            (_, ContextSource::Local(_) | ContextSource::Remote(_)) => {
+                // A file that is no archive is itself the Dockerfile, whatever was asked for.
+                let itself = fetched.file.as_ref().map(|path| path.as_relative().to_owned());
+                let itself = itself.map(DockerfileChoice::Path);
+                dockerfile(&ContextTree::Fetched(fetched), itself.as_ref().unwrap_or(choice))?
+            }
         };
-        let context = &self.fetcher.fetch(remote).map_err(CliError::Context)?.context;
-        let open = |path: &Path| {
-            let tree_path =
-                TreePath::new(path.as_os_str().as_encoded_bytes()).map_err(std::io::Error::other)?;
-            context.open(&tree_path)
-        };
-        let (name, opened) = match path {
-            Some(path) => (path.as_path(), open(path)),
-            None => match open(Path::new("Dockerfile")) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    match open(Path::new("dockerfile")) {
-                        Ok(file) => (Path::new("dockerfile"), Ok(file)),
-                        Err(_) => (Path::new("Dockerfile"), Err(error)),
-                    }
-                }
-                other => (Path::new("Dockerfile"), other),
-            },
-        };
-        let read = opened.and_then(wire::read_limited);
-        let bytes =
-            read.map_err(|source| CliError::File { action: "read", path: name.to_owned(), source })?;
-        Ok(DockerfileText { name: name.display().to_string(), bytes })
+        Ok((text, source))
     }
+}
+
+/// Reads the Dockerfile of a context from elsewhere; its path is one in that context.
+fn dockerfile(tree: &dyn CopyTree, choice: &DockerfileChoice) -> Result<DockerfileText, CliError> {
+    let open = |path: &Path| {
+        let tree_path = TreePath::new(path.as_os_str().as_encoded_bytes()).map_err(std::io::Error::other)?;
+        tree.open(&tree_path)
+    };
+    let (name, opened) = match choice {
+        DockerfileChoice::Path(path) | DockerfileChoice::WorkingDirectoryOrContext(path) => {
+            (path.as_path(), open(path))
+        }
+        DockerfileChoice::Default | DockerfileChoice::Stdin => match open(Path::new("Dockerfile")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                match open(Path::new("dockerfile")) {
+                    Ok(file) => (Path::new("dockerfile"), Ok(file)),
+                    Err(_) => (Path::new("Dockerfile"), Err(error)),
+                }
+            }
+            other => (Path::new("Dockerfile"), other),
+        },
+    };
+    let bytes = opened.and_then(wire::read_limited);
+    let bytes = bytes.map_err(|source| CliError::File { action: "read", path: name.to_owned(), source })?;
+    Ok(DockerfileText { name: name.display().to_string(), bytes })
 }
 
 /// What the address itself says of `.git` counts before the build argument.

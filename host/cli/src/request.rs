@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
-use zoea::model::{Event, Events, Remote, Warning};
+use zoea::model::{Event, Events, Warning};
 use zoea::{
-    ContextError, ContextSource, DockerfileRequest, DockerfileText, FileSink, ImageFormat, ImageLocation,
-    NamedContext, NamedImage, Output, Request,
+    ContextSource, DockerfileRequest, DockerfileText, FileSink, ImageFormat, ImageLocation, NamedContext,
+    NamedImage, Output, Request,
 };
 
 use crate::error::CliError;
@@ -35,14 +35,7 @@ pub(crate) fn prepare(options: &Options, places: &Places<'_>) -> Result<Prepared
             let place = place.as_ref().map(|(directory, name)| (directory, name.as_path()));
             (dockerfile, places.local(&path, place)?)
         }
-        Located::Remote(Remote::Http(source)) => {
-            let address = source.url.to_string();
-            let kind = "web addresses of files and archives as the main context";
-            return Err(CliError::Context(ContextError::UnsupportedLocation { address, kind }));
-        }
-        Located::Remote(remote) => {
-            (places.remote_dockerfile(&remote, &options.dockerfile)?, ContextSource::Remote(remote))
-        }
+        Located::Remote(remote) => places.remote(remote, &options.dockerfile)?,
     };
     let (mut images, mut named) = (BTreeMap::new(), BTreeMap::new());
     for (name, location) in &options.named_contexts {

@@ -107,7 +107,7 @@ fn with_authority<T>(
     let stores = wire::stores(&state, surroundings)?;
     let fetched = stores.layers.begin_build().map_err(CliError::State)?;
     let fetcher = wire::fetcher(&fetched, runtime.handle())?;
-    let places = Places { fetcher: &fetcher, state: &state.directory, events };
+    let places = Places { fetcher: &fetcher, area: &fetched, state: &state.directory, events };
     let prepared = request::prepare(options, &places)?;
     let contexts = GivenContexts { main: prepared.main, named: prepared.named, remotes: &fetcher };
     let authority = Authority {

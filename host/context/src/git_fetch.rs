@@ -46,6 +46,7 @@ pub(crate) fn fetch(
     }
     Ok(Fetched {
         context: Arc::new(Context::new(root, IgnoreRules::none())),
+        file: None,
         modified: Some(modified),
         validator: Some(repository.commit.clone()),
     })

@@ -16,7 +16,7 @@ use reqwest::{Client, Response};
 use rustix::fs::{Mode, Timespec, Timestamps};
 use tokio::time::Instant;
 use zoea_http::{Bodies, RETRIES, delay, is_passing_error, is_passing_status};
-use zoea_model::{Hasher, HttpSource, Timestamp};
+use zoea_model::{Hasher, HttpSource, Timestamp, TreePath};
 
 use crate::fetch_settings::LEAST_IN_PATIENCE;
 use crate::http_request::HttpRequest;
@@ -52,7 +52,8 @@ pub(crate) async fn fetch(
     let validator = headers.get(ETAG).or_else(|| headers.get(LAST_MODIFIED));
     let validator = validator.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let context = Arc::new(Context::new(directory, IgnoreRules::none()));
-    Ok(Fetched { context, modified, validator })
+    let file = TreePath::new(&source.file_name).ok();
+    Ok(Fetched { context, file, modified, validator })
 }
 
 fn create(directory: &Dir, name: &str) -> Result<File, FetchError> {

@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod context;
-mod contexts;
 mod error;
 mod fetch_error;
 mod fetch_settings;
@@ -25,7 +24,6 @@ mod remotes;
 mod xattr;
 
 pub use context::Context;
-pub use contexts::{ContextSource, Contexts, GivenContexts};
 pub use error::ContextError;
 pub use fetch_error::FetchError;
 pub use fetch_settings::{FetchSettings, LARGEST_FILE};

@@ -16,7 +16,7 @@ pub enum Location {
     Directory(PathBuf),
     /// A git repository, as `ADD` takes it.
     Git(Box<GitReference>),
-    /// A file of a web server.
+    /// A file of a web server: an archive of the context, or a Dockerfile alone.
     Web(SafeUrl),
 }
 

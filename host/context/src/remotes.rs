@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use zoea_model::{Remote, Timestamp};
+use zoea_model::{Remote, Timestamp, TreePath};
 
 use crate::{Context, ContextError};
 
@@ -13,6 +13,8 @@ pub struct Fetched {
     /// Its files: of a web server one file below its [`file_name`](zoea_model::HttpSource::file_name), with mode 0600
     /// and the time that the server gave, or 1970; of a git repository the wanted tree.
     pub context: Arc<Context>,
+    /// The file of a web server.
+    pub file: Option<TreePath>,
     /// When it was changed last: what the server says, or the time of the commit.
     pub modified: Option<Timestamp>,
     /// What tells this version from another: the server's `ETag` or `Last-Modified`, or the commit.

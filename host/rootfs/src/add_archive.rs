@@ -15,6 +15,7 @@ use zoea_model::{Attributes, Node, Timestamp, TreePath};
 
 use crate::compression::decompress;
 use crate::error::printable;
+use crate::member_budget::MemberBudget;
 use crate::resolve::{self, AboveRoot, LastLink, Rules, Unresolved};
 use crate::tar_header::checksum_matches;
 use crate::tar_reader::{BLOCK_SIZE, Member, MemberKind, TarReader};
@@ -31,7 +32,7 @@ pub(crate) struct Archive<'a> {
 
 /// Says whether the file begins with a tar header, compressed or not. What cannot be read is no archive: whoever
 /// copies the file then reports why.
-pub(crate) fn is_archive(file: File) -> bool {
+pub fn is_archive(file: File) -> bool {
     let mut block = [0; BLOCK_SIZE];
     let read = decompress(file).and_then(|(_, mut bytes)| bytes.read_exact(&mut block));
     read.is_ok() && block.iter().any(|byte| *byte != 0) && checksum_matches(&block)
@@ -48,7 +49,9 @@ pub(crate) fn unpack(
     let (_, bytes) = decompress(file).map_err(failed)?;
     let mut reader = TarReader::new(bytes);
     let mut unpacking = Unpacking { vfs, archive, root, directories: Vec::new() };
+    let mut budget = MemberBudget::new();
     while let Some(member) = reader.next_member().map_err(failed)? {
+        budget.spend(&member).map_err(failed)?;
         unpacking.member(&member, &mut reader)?;
     }
     unpacking.finish()

@@ -7,6 +7,7 @@
 
 mod add_archive;
 mod ancestors;
+mod archive_date;
 mod attr_table;
 mod baseline;
 mod compression;
@@ -34,6 +35,7 @@ mod layer_names;
 mod layer_stream;
 mod layer_tree;
 mod materialize;
+mod member_budget;
 mod overlay;
 mod pack;
 mod removal;
@@ -61,6 +63,8 @@ mod scratch_tree;
 #[cfg(test)]
 mod test_archive;
 
+pub use add_archive::is_archive;
+pub use archive_date::newest_in_archive;
 pub use baseline::Baseline;
 pub use compression::Compression;
 pub use copy::{CopyRequest, DestinationForm, Owner, SourceItem, copy};

@@ -11,16 +11,11 @@ use std::sync::mpsc::sync_channel;
 use zoea_model::DiffId;
 
 use crate::RootfsError;
-use crate::error::{invalid, printable};
+use crate::error::printable;
 use crate::layer_stream::{Blocks, Fed, QUEUE_LENGTH, feed};
 use crate::layer_tree::LayerTree;
-use crate::tar_reader::{Member, TarReader};
-
-/// Most members of a layer: the largest images in use have some hundred thousand; their names must fit in memory.
-const MAX_MEMBERS: u64 = 4_000_000;
-
-/// Most bytes of names, link targets and extended attributes of a layer, for the same reason.
-const MAX_METADATA: u64 = 1 << 30;
+use crate::member_budget::MemberBudget;
+use crate::tar_reader::TarReader;
 
 /// Most bytes behind the archive's end marker: writers fill up to a tape record, which is far less.
 const MAX_TRAILER: u64 = 64 << 20;
@@ -67,39 +62,15 @@ fn unpack_members(
     tree: &mut LayerTree,
 ) -> Result<(), RootfsError> {
     let failed = |name: &[u8], source| RootfsError::UnpackEntry { layer, entry: printable(name), source };
-    let (mut members, mut metadata) = (0, 0);
+    let mut budget = MemberBudget::new();
     loop {
         let next = reader.next_member();
         let Some(member) = next.map_err(|source| failed(reader.name(), source))? else { break };
-        members += 1;
-        metadata += metadata_size(&member);
-        if members > MAX_MEMBERS {
-            let source = invalid(format!("the layer has more than {MAX_MEMBERS} entries"));
-            return Err(failed(&member.path, source));
-        }
-        if metadata > MAX_METADATA {
-            let source =
-                invalid(format!("the layer has more than {MAX_METADATA} bytes of names and attributes"));
-            return Err(failed(&member.path, source));
-        }
+        budget.spend(&member).map_err(|source| failed(&member.path, source))?;
         let placed = tree.place(member, reader);
         placed.map_err(|source| failed(reader.name(), source))?;
     }
     reader.drain(MAX_TRAILER).map_err(|source| RootfsError::ReadLayer { layer, source })
-}
-
-fn metadata_size(member: &Member) -> u64 {
-    let xattrs: usize = member.attributes.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let target = match &member.kind {
-        crate::tar_reader::MemberKind::HardLink { target }
-        | crate::tar_reader::MemberKind::Symlink { target } => target.len(),
-        crate::tar_reader::MemberKind::File { .. }
-        | crate::tar_reader::MemberKind::CharacterDevice(_)
-        | crate::tar_reader::MemberKind::BlockDevice(_)
-        | crate::tar_reader::MemberKind::Directory
-        | crate::tar_reader::MemberKind::Fifo => 0,
-    };
-    (member.path.len() + target + xattrs) as u64
 }
 
 #[cfg(test)]

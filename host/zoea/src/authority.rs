@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use zoea_build::Clock;
-use zoea_context::{Contexts, Remotes};
+use zoea_build::{Clock, Contexts};
+use zoea_context::Remotes;
 use zoea_image::{BlobStore, ImageStore, Registry};
 use zoea_launch::{StepSettings, Surroundings};
 use zoea_model::Events;

@@ -57,6 +57,15 @@ pub enum ZoeaError {
     /// What the build's date comes from cannot be fetched.
     #[error("Failed to find the date of the build")]
     SourceDate(#[source] Box<ContextError>),
+    /// A context that was fetched is an archive, and cannot be unpacked.
+    #[error("Failed to unpack the context `{address}`")]
+    UnpackContext {
+        /// Where it is; what may be a secret in it is blotted out.
+        address: String,
+        /// Why.
+        #[source]
+        source: Box<BuildError>,
+    },
     /// A step failed.
     #[error("{file}:{}:{}: Failed to build {}: `{}`", span.line, span.column, step.place(), step.text)]
     Step {
@@ -120,7 +129,7 @@ impl ZoeaError {
             Self::ExportImage { source, .. } => foreign_kind(source.as_ref()),
             Self::SourceDate(source) => context_kind(source),
             Self::Step { source, .. } => build_kind(source),
-            Self::Build(source) => build_kind(source),
+            Self::Build(source) | Self::UnpackContext { source, .. } => build_kind(source),
             Self::State(_) | Self::ExportFiles { .. } | Self::Write { .. } => Kind::Environment,
         }
     }
@@ -136,6 +145,8 @@ impl ZoeaError {
             Self::SourceDate(source) => source.hint(),
             Self::Step { source, .. } => source.hint(),
             Self::Build(source) => source.hint(),
+            // The archive's own advice is for an instruction.
+            Self::UnpackContext { source, .. } => source.hint().filter(|_| !is_damaged_archive(source)),
             Self::State(source) | Self::ExportFiles { source, .. } => source.hint().map(str::to_owned),
             Self::Write { source, .. } => disk_full(source),
         }
@@ -208,6 +219,10 @@ fn build_kind(error: &BuildError) -> Kind {
     }
 }
 
+fn is_damaged_archive(error: &BuildError) -> bool {
+    matches!(error, BuildError::Rootfs(RootfsError::ReadArchive { .. }))
+}
+
 /// Says whether an instruction asks for what its context, tree or source does not have.
 fn is_dockerfiles_fault(error: &RootfsError) -> bool {
     matches!(
@@ -222,6 +237,7 @@ fn is_dockerfiles_fault(error: &RootfsError) -> bool {
             | RootfsError::SourceIgnored { .. }
             | RootfsError::MalformedPattern { .. }
             | RootfsError::SeveralSources { .. }
+            | RootfsError::ReadArchive { .. }
             | RootfsError::ArchiveEntry { .. }
             | RootfsError::UnknownUser { .. }
             | RootfsError::UnknownGroup { .. }

@@ -15,6 +15,7 @@ mod platforms;
 mod question;
 mod request;
 mod resolve;
+mod source_date;
 
 pub use annotation::{Annotation, AnnotationError, AnnotationPlace};
 pub use authority::Authority;
@@ -27,10 +28,12 @@ pub use question::{AnswerForm, Answered, Question, Verdict, ask};
 pub use request::{DockerfileText, NamedImage, Output, PlatformSplit, PullPolicy, Request};
 pub use resolve::ResolveError;
 
-pub use zoea_build::Clock;
+pub use zoea_build::{
+    BuildError, Clock, ContextSource, ContextTree, Contexts, GivenContexts, unpack_context,
+};
 pub use zoea_context::{
-    Context, ContextError, ContextSource, Contexts, FetchError, FetchSettings, Fetched, Fetcher, GitProgram,
-    GivenContexts, LARGEST_FILE, Location, NoRemotes, Remotes,
+    Context, ContextError, FetchError, FetchSettings, Fetched, Fetcher, GitProgram, LARGEST_FILE, Location,
+    NoRemotes, Remotes,
 };
 pub use zoea_dockerfile::{NamedContext, Request as DockerfileRequest};
 pub use zoea_http::Proxies;
@@ -39,4 +42,4 @@ pub use zoea_image::{
 };
 pub use zoea_launch::{LaunchError, Refusal, StepSettings, StepStatus, Surroundings, enter, intercept};
 pub use zoea_model as model;
-pub use zoea_rootfs::{Compression, OverlayMounter, RootfsError, Store, Workspace};
+pub use zoea_rootfs::{Compression, CopyTree, OverlayMounter, RootfsError, Store, Workspace};

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use zoea_dockerfile::{
-    Answer, Dockerfile, IgnoredFiles, ImageRequest, Known, KnownDate, KnownImage, Lowered, Needs,
-};
+use zoea_dockerfile::{Answer, Dockerfile, IgnoredFiles, ImageRequest, Known, KnownImage, Lowered, Needs};
 use zoea_image::{Archive, Image, ImageError, Layout};
-use zoea_model::{ContextName, Digest, Event, ImageRef, ModelError, Plan, Platform, SourceDate, Warning};
+use zoea_model::{ContextName, Digest, Event, ImageRef, ModelError, Plan, Platform, Warning};
 
+use crate::source_date::find_date;
 use crate::{Authority, NamedImage, PullPolicy, Request, ZoeaError};
 
 /// Why a name means no image.
@@ -88,7 +87,7 @@ impl<'a> Resolver<'a> {
             .contexts
             .get(&ContextName::Main)
             .ok()
-            .map(|context| IgnoredFiles::new(move |path| context.rules().hides(path)));
+            .map(|context| IgnoredFiles::new(move |path| context.hides(path)));
         let known = Known { ignored: ignored.unwrap_or_default(), ..Known::default() };
         Self { request, authority, known, images: BTreeMap::new(), told: Vec::new() }
     }
@@ -135,7 +134,7 @@ impl<'a> Resolver<'a> {
                 Answer::Known(answer) => return Ok(answer),
                 Answer::Needs(Needs { images, source_date }) => {
                     if let Some(wanted) = source_date {
-                        self.known.source_date = Some(date(&wanted, self.authority)?);
+                        self.known.source_date = Some(find_date(&wanted, self.authority)?);
                     }
                     for wanted in images {
                         self.look_up(&wanted)?;
@@ -170,17 +169,6 @@ impl<'a> Resolver<'a> {
             }
         }
     }
-}
-
-/// Finds out when something was changed last.
-fn date(wanted: &SourceDate, authority: &Authority<'_>) -> Result<KnownDate, ZoeaError> {
-    let modified = match wanted {
-        SourceDate::Given(time) => Ok(Some(*time)),
-        SourceDate::Context(name) => authority.contexts.modified(name),
-        SourceDate::Remote(remote) => authority.remotes.fetch(remote).map(|fetched| fetched.modified),
-    };
-    let modified = modified.map_err(|source| ZoeaError::SourceDate(Box::new(source)))?;
-    Ok(modified.map_or(KnownDate::None, KnownDate::At))
 }
 
 /// An image that is for one platform only is taken whatever was asked for, as BuildKit takes it. A build check

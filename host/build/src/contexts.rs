@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use zoea_model::{ContextName, Remote, Timestamp};
+use zoea_context::{Context, ContextError, Fetched, Remotes};
+use zoea_model::{ContextName, Remote};
+use zoea_rootfs::TreeView;
 
-use crate::{Context, ContextError, Remotes};
+use crate::ContextTree;
 
 /// Gives the contexts that a plan names. Getting one twice in one build gives the same files.
 pub trait Contexts: Sync {
@@ -14,13 +16,13 @@ pub trait Contexts: Sync {
     ///
     /// # Errors
     /// Reports a name that was not given, and what stopped it from opening or fetching.
-    fn get(&self, name: &ContextName) -> Result<Arc<Context>, ContextError>;
+    fn get(&self, name: &ContextName) -> Result<ContextTree, ContextError>;
 
-    /// Returns when a context was changed last; a local directory has no such time.
+    /// Returns what was fetched for a context; nothing is for a local directory.
     ///
     /// # Errors
     /// As [`Contexts::get`].
-    fn modified(&self, name: &ContextName) -> Result<Option<Timestamp>, ContextError>;
+    fn fetched(&self, name: &ContextName) -> Result<Option<Arc<Fetched>>, ContextError>;
 }
 
 impl fmt::Debug for dyn Contexts + '_ {
@@ -36,6 +38,13 @@ pub enum ContextSource {
     Local(Arc<Context>),
     /// Elsewhere.
     Remote(Remote),
+    /// In an archive that was fetched.
+    Archive {
+        /// What was fetched.
+        archive: Arc<Fetched>,
+        /// Its files.
+        tree: Arc<TreeView>,
+    },
 }
 
 /// The contexts that a build is given. One from elsewhere is fetched when the first step reads it.
@@ -61,17 +70,19 @@ impl GivenContexts<'_> {
 }
 
 impl Contexts for GivenContexts<'_> {
-    fn get(&self, name: &ContextName) -> Result<Arc<Context>, ContextError> {
-        match self.source(name)? {
-            ContextSource::Local(context) => Ok(Arc::clone(context)),
-            ContextSource::Remote(remote) => Ok(Arc::clone(&self.remotes.fetch(remote)?.context)),
-        }
+    fn get(&self, name: &ContextName) -> Result<ContextTree, ContextError> {
+        Ok(match self.source(name)? {
+            ContextSource::Local(context) => ContextTree::Local(Arc::clone(context)),
+            ContextSource::Remote(remote) => ContextTree::Fetched(self.remotes.fetch(remote)?),
+            ContextSource::Archive { tree, .. } => ContextTree::Unpacked(Arc::clone(tree)),
+        })
     }
 
-    fn modified(&self, name: &ContextName) -> Result<Option<Timestamp>, ContextError> {
+    fn fetched(&self, name: &ContextName) -> Result<Option<Arc<Fetched>>, ContextError> {
         match self.source(name)? {
             ContextSource::Local(_) => Ok(None),
-            ContextSource::Remote(remote) => Ok(self.remotes.fetch(remote)?.modified),
+            ContextSource::Remote(remote) => self.remotes.fetch(remote).map(Some),
+            ContextSource::Archive { archive, .. } => Ok(Some(Arc::clone(archive))),
         }
     }
 }
