@@ -88,6 +88,29 @@ fn a_named_context_of_a_web_server_is_one_file() -> Result<()> {
 }
 
 #[test]
+fn add_unpacks_a_fetched_archive_where_asked_to() -> Result<()> {
+    let Some(zoea) = zoea("add_unpacks_a_fetched_archive_where_asked_to")? else { return Ok(()) };
+    let url = web_server(archive(&zoea, &[("file", "four")], &["-z"])?, FileDate::None)?;
+    for (flags, expected) in [
+        ("--unpack=true", "-rwxr-x--- 21/22 4 d/file"),
+        ("--unpack=true --chown=7:8", "-rwxr-x--- 7/8 4 d/file"),
+        ("--unpack=false", "d/x.tar.gz"),
+        ("", "d/x.tar.gz"),
+    ] {
+        let text = format!("FROM scratch\nADD {flags} {url}/x.tar.gz /d/\n");
+        let layer = Built::of(&zoea, &text, &[])?.top_layer()?;
+        let found = |line: &String| line.ends_with(expected) || words(line) == words(expected);
+        assert!(layer.iter().any(found), "{flags}: {layer:?}");
+        assert_eq!(
+            layer.iter().any(|line| line.ends_with("d/file")),
+            expected.ends_with("d/file"),
+            "{flags}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn hostile_archives_are_refused() -> Result<()> {
     let Some(zoea) = zoea("hostile_archives_are_refused")? else { return Ok(()) };
     let files = [("Dockerfile", "FROM scratch\nCOPY . /\n"), ("file", "content")];

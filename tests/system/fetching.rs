@@ -45,11 +45,18 @@ fn add_fetches_files_and_repositories() -> Result<()> {
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert!(lines.iter().any(|line| words(line) == words(expected)), "{instruction}: {lines:#?}");
     }
-    let wrong = format!("FROM scratch\nADD --checksum={} {server}/x /\n", sum.replace("2cf", "2ce"));
-    let context = zoea.context(&[("Dockerfile", &wrong)])?;
-    let finished = zoea.run(&["build", context.to_str().unwrap_or_default()])?;
-    assert_eq!(finished.status.code(), Some(75), "{}", finished.stderr);
-    assert!(finished.stderr.contains(sum), "{}", finished.stderr);
+    let wrong_digest = format!("FROM scratch\nADD --checksum={} {server}/x /\n", sum.replace("2cf", "2ce"));
+    let nobody = "FROM scratch\nADD git://127.0.0.1:1/none.git /\n".to_owned();
+    for (text, first, hint) in [
+        (wrong_digest, format!("Failed to fetch `{server}/x`"), format!("write `--checksum={sum}`")),
+        (nobody, "Failed to fetch `git://127.0.0.1:1/none.git`".to_owned(), String::new()),
+    ] {
+        let context = zoea.context(&[("Dockerfile", &text)])?;
+        let finished = zoea.run(&["build", context.to_str().unwrap_or_default()])?;
+        assert_eq!(finished.status.code(), Some(75), "{}", finished.stderr);
+        assert!(finished.stderr.contains(&first) && finished.stderr.contains(&hint), "{}", finished.stderr);
+        assert!(!finished.stderr.contains("build context"), "{}", finished.stderr);
+    }
     Ok(())
 }
 
