@@ -16,6 +16,10 @@ pub const LARGEST_FILE: u64 = 64 << 30;
 /// How long a server has to send [`LEAST_IN_PATIENCE`] bytes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long git may work without receiving more. A server that counts the objects of the largest histories is silent for
+/// some minutes, and so is git while it resolves their differences.
+const GIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
 /// Less than the slowest modem sends in [`PATIENCE`]; a server that sends less would hold a build for years.
 pub(crate) const LEAST_IN_PATIENCE: u64 = 16 << 10;
 
@@ -34,6 +38,8 @@ pub struct FetchSettings {
     pub largest_file: u64,
     /// How long a server may take to answer, or to send the least that counts as sending.
     pub patience: Duration,
+    /// How long git may work without receiving more.
+    pub git_patience: Duration,
 }
 
 impl FetchSettings {
@@ -46,6 +52,7 @@ impl FetchSettings {
             git: None,
             largest_file: LARGEST_FILE,
             patience: PATIENCE,
+            git_patience: GIT_PATIENCE,
         }
     }
 }

@@ -101,8 +101,8 @@ impl<'a> GitFetch<'a> {
         let mut configuration = vec![("remote.origin.url".to_owned(), remote.reveal().to_owned())];
         configuration.extend(git_remote::credentials(remote.reveal(), &self.settings.secrets));
         let (program, directory) = (self.program, self.directory);
-        let git =
-            Git { program, directory, repository: name, configuration, largest: self.settings.largest_file };
+        let (largest, patience) = (self.settings.largest_file, self.settings.git_patience);
+        let git = Git { program, directory, repository: name, configuration, largest, patience };
         git.run(&["init", "--quiet", "--bare"])?;
         let (reference, object) = match wanted {
             Wanted::Reference(commit) if is_commit(commit) => (None, commit.to_ascii_lowercase()),

@@ -82,6 +82,8 @@ pub(crate) struct Git<'a> {
     pub(crate) configuration: Vec<(String, String)>,
     /// How many bytes its repository may grow to.
     pub(crate) largest: u64,
+    /// How long a command may work without its repository growing.
+    pub(crate) patience: Duration,
 }
 
 impl Git<'_> {
@@ -90,15 +92,22 @@ impl Git<'_> {
         let mut running = self.start(arguments, Stdio::null())?;
         let output = running.child.stdout.take().map(|output| read_in_thread(output, MOST_OUTPUT));
         let deadline = Instant::now() + PATIENCE;
+        let (mut grown, mut size) = (Instant::now(), 0);
         let status = loop {
-            match running.child.try_wait().map_err(FetchError::Store)? {
-                Some(status) => break status,
-                None if Instant::now() > deadline => return Err(running.fail("it took too long")),
-                None if self.size() > self.largest => {
-                    return Err(FetchError::TooLarge { limit: self.largest });
-                }
-                None => std::thread::sleep(GLANCE),
+            if let Some(status) = running.child.try_wait().map_err(FetchError::Store)? {
+                break status;
             }
+            let (now, size_now) = (Instant::now(), self.size());
+            if size_now > self.largest {
+                return Err(FetchError::TooLarge { limit: self.largest });
+            }
+            if size_now != size {
+                (grown, size) = (now, size_now);
+            }
+            if now > deadline || now - grown > self.patience {
+                return Err(running.fail("nothing came any more, or it took too long"));
+            }
+            std::thread::sleep(GLANCE);
         };
         let output = output.map_or_else(Vec::new, finished);
         match status.success() && output.len() as u64 <= MOST_OUTPUT {

@@ -293,7 +293,8 @@ mod tests {
         fn with_git<T>(&self, action: impl FnOnce(&Git<'_>) -> T) -> T {
             let (directory, configuration) = (self.open(), Vec::new());
             let (program, repository) = (&self.program, "repository");
-            action(&Git { program, directory: &directory, repository, configuration, largest: 1 << 30 })
+            let (largest, patience) = (1 << 30, std::time::Duration::from_secs(60));
+            action(&Git { program, directory: &directory, repository, configuration, largest, patience })
         }
 
         fn object(&self, kind: &str, content: &[u8]) -> String {

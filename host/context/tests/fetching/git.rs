@@ -1,6 +1,8 @@
 //! Trees of git repositories.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::Duration;
 
 use zoea_context::Fetched;
 use zoea_model::{Node, Secret, Timestamp, TreePath};
@@ -182,12 +184,6 @@ fn hostile_submodules_are_refused() {
         let failure = bench().failure(&remote(&daemon.url(&format!("outer{number}"))));
         assert!(failure.contains("submodule `sub`"), "{url}: {failure}");
     }
-    // One that is itself, for ever.
-    let own = repositories.make("own");
-    own.write("file", "x");
-    let commit = own.commit();
-    own.add_submodule("sub", "../own", &commit);
-    own.git(&["update-index", "--cacheinfo", &format!("160000,{},sub", own.git(&["rev-parse", "HEAD"]))]);
     let unnamed = repositories.make("unnamed");
     unnamed.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},sub")]);
     unnamed.git(&["commit", "--quiet", "--message=x"]);
@@ -226,6 +222,33 @@ fn nothing_goes_through_a_link_of_the_tree() {
     one.git(&["update-ref", "refs/heads/main", &commit]);
     let daemon = repositories.serve();
     assert!(!bench().failure(&remote(&daemon.url("one"))).is_empty());
+}
+
+#[test]
+fn servers_that_say_nothing_are_given_up() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("git://{}/x.git", listener.local_addr().unwrap());
+    let bench = bench_with(|settings| settings.git_patience = Duration::from_secs(1));
+    let failure = bench.failure(&remote(&url));
+    assert!(failure.contains("nothing came"), "{failure}");
+}
+
+#[test]
+fn endless_submodules_are_refused() {
+    let repositories = Repositories::new();
+    let own = repositories.make("own");
+    own.write("file", "x");
+    let mut commit = own.commit();
+    // No commit can name itself, but each can name the one before it.
+    own.add_submodule("sub", "../own", &commit);
+    for _ in 0..20 {
+        commit = own.git(&["rev-parse", "HEAD"]);
+        own.git(&["update-index", "--cacheinfo", &format!("160000,{commit},sub")]);
+        own.git(&["commit", "--quiet", "--message=x"]);
+    }
+    let daemon = repositories.serve();
+    let failure = bench().failure(&remote(&daemon.url("own")));
+    assert!(failure.contains("nested too deeply"), "{failure}");
 }
 
 #[test]
