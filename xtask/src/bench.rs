@@ -34,23 +34,36 @@ const DOCKERFILE_LINES: [u32; 2] = [5, 5000];
 /// The size of the file that is copied to find the peak of memory: 1 GiB.
 const BIG_FILE: u64 = 1 << 30;
 
-/// Measures everything with an optimised build of this workspace.
+/// One table: its name and what measures and prints it.
+type Table = (&'static str, fn(&Zoea) -> Result<()>);
+
+/// Every table there is.
+const TABLES: &[Table] = &[
+    ("steps", twenty_steps),
+    ("bases", growing_base),
+    ("metadata", metadata_only),
+    ("dockerfile", long_dockerfile),
+    ("ignore", ignored_files),
+    ("memory", big_file),
+];
+
+/// Measures what the further arguments name, or everything, with an optimised build of this workspace.
 pub(crate) fn run() -> Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(2).collect();
+    let names: Vec<&str> = TABLES.iter().map(|(name, _)| *name).collect();
+    for name in &wanted {
+        ensure!(names.contains(&name.as_str()), "there is no table `{name}`; there are {}", names.join(", "));
+    }
     if std::env::var_os(cache::PROGRAM).is_none() {
-        return with_optimised_program();
+        return with_optimised_program(&wanted);
     }
     let zoea = Zoea::new(Actor::Root)?;
-    let registry = Registry::start()?;
-    twenty_steps(&zoea, &registry)?;
-    growing_base(&zoea)?;
-    metadata_only(&zoea, &registry)?;
-    long_dockerfile(&zoea)?;
-    ignored_files(&zoea)?;
-    big_file(&zoea)
+    let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    TABLES.iter().filter(|(name, _)| chosen(name)).try_for_each(|(_, table)| table(&zoea))
 }
 
 /// Builds the program with optimisation and starts this task again with it.
-fn with_optimised_program() -> Result<()> {
+fn with_optimised_program(tables: &[String]) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let build = ["build", "--release", "--quiet", "--package", "zoea-cli", "--message-format", "json"];
     let output = Command::new("cargo").args(build).current_dir(root).output()?;
@@ -58,7 +71,8 @@ fn with_optimised_program() -> Result<()> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let program = text.lines().find_map(|line| line.split("\"executable\":\"").nth(1)?.split('"').next());
     let program = program.context("cargo build made no program")?;
-    let status = Command::new(std::env::current_exe()?).arg("bench").env(cache::PROGRAM, program).status()?;
+    let mut again = Command::new(std::env::current_exe()?);
+    let status = again.arg("bench").args(tables).env(cache::PROGRAM, program).status()?;
     ensure!(status.success(), "the benchmark ended with {status}");
     Ok(())
 }
@@ -69,7 +83,8 @@ fn steps(base: &str, count: u32) -> String {
 }
 
 /// Twenty small steps on a Debian that is unpacked already.
-fn twenty_steps(zoea: &Zoea, registry: &Registry) -> Result<()> {
+fn twenty_steps(zoea: &Zoea) -> Result<()> {
+    let registry = &Registry::start()?;
     println!("\n### Twenty `RUN echo $i > /f$i` on Debian, base present\n");
     println!("| builder | seconds | times zoea |\n|---|---:|---:|");
     let base = registry.put(Base::Debian)?;
@@ -105,7 +120,8 @@ fn growing_base(zoea: &Zoea) -> Result<()> {
 }
 
 /// A build that needs no file of its base.
-fn metadata_only(zoea: &Zoea, registry: &Registry) -> Result<()> {
+fn metadata_only(zoea: &Zoea) -> Result<()> {
+    let registry = Registry::start()?;
     println!("\n### `FROM debian` and `ENTRYPOINT`, not pushed, base never seen before\n");
     let base = registry.put(Base::Debian)?;
     let text = format!("FROM {base}\nENTRYPOINT [\"/bin/bash\",\"-c\",\"echo hello\"]\n");
