@@ -72,6 +72,10 @@ fn a_registry_out_of_reach_is_named() -> Result<()> {
     zoea.build(&context, &[])?.failure(75, &["Dockerfile:1", "127.0.0.1:1/base", "hint: "])?;
     let context = zoea.context(&[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")])?;
     zoea.build(&context, &["--push", "-t", "127.0.0.1:1/image"])?.failure(75, &["127.0.0.1:1"])?;
+    let context =
+        zoea.context(&[("Dockerfile", "FROM scratch AS build\nFROM scratch\nCOPY --from=biuld / /\n")])?;
+    zoea.build(&context, &[])?
+        .failure(75, &["Dockerfile:3", "`biuld`", "did you mean the stage `build`?"])?;
     assert_eq!(state::problems(&zoea.state())?, [""; 0]);
     Ok(())
 }

@@ -175,6 +175,9 @@ fn a_stored_index_gives_each_platform_its_base() -> Result<()> {
         assert!(built.config()?.to_string().contains(&format!("FOR={platform}")));
     }
     let context = zoea.context(&[("Dockerfile", "FROM localhost/several:1\n")])?;
+    // An image that is kept serves under another name too.
+    let named = zoea.context(&[("Dockerfile", "FROM kept\n")])?;
+    zoea.build(&named, &["--build-context", "kept=docker-image://localhost/several:1"])?.success()?;
     zoea.build(&context, &["--platform", "linux/arm64"])?.failure(69, &["linux/arm64", "linux/s390x"])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Looked for before anything is unpacked or run: a build that cannot end well should not begin.
 
-use zoea_model::{CopyStep, Linking, Operation, Plan, RunStep, Security, UserSpec};
+use zoea_model::{CopyStep, Linking, Mount, Operation, Plan, RunStep, Security, UserSpec};
 
 use crate::BuildError;
 use crate::capabilities::Capabilities;
@@ -38,11 +38,8 @@ pub(crate) fn refuse_unbuildable(plan: &Plan, naming: &StepNaming) -> Result<(),
 }
 
 fn check_run(run: &RunStep) -> Result<(), BuildError> {
-    if !run.mounts.is_empty() {
-        return Err(BuildError::NotCarriedOut {
-            what: "RUN --mount",
-            hint: "copy what the command needs into an earlier stage, and its result out of it with COPY --from",
-        });
+    if let Some(mount) = run.mounts.first() {
+        return Err(unbuildable_mount(mount));
     }
     match run.security {
         Security::Sandbox => Ok(()),
@@ -51,6 +48,25 @@ fn check_run(run: &RunStep) -> Result<(), BuildError> {
             hint: "leave it out, if the command works without more privileges than any container has",
         }),
     }
+}
+
+fn unbuildable_mount(mount: &Mount) -> BuildError {
+    let (what, hint) = match mount {
+        Mount::Cache(_) => {
+            ("RUN --mount=type=cache", "leave the flag out: the step takes longer, and gives the same")
+        }
+        Mount::Bind(_) => (
+            "RUN --mount=type=bind",
+            "copy what the command needs with COPY, in a stage of its own if it is not to stay in the image",
+        ),
+        Mount::Tmpfs(_) => ("RUN --mount=type=tmpfs", "remove what is not to stay at the end of the command"),
+        Mount::Secret(_) => (
+            "RUN --mount=type=secret",
+            "fetch what needs the secret before the build; a build argument would be kept in the image's history",
+        ),
+        Mount::Ssh(_) => ("RUN --mount=type=ssh", "fetch what needs the agent before the build"),
+    };
+    BuildError::NotCarriedOut { what, hint }
 }
 
 fn check_copy(copy: &CopyStep) -> Result<(), BuildError> {
@@ -71,8 +87,8 @@ fn has_name(owner: &UserSpec) -> bool {
 #[cfg(test)]
 mod tests {
     use zoea_model::{
-        AddArchive, Base, CommandLine, ContextName, CopySource, HistoryEntry, ImageConfig, Mount, Network,
-        Platform, SourceSpan, Stage, StageId, Step, TmpfsMount, TreePath,
+        AddArchive, Base, CommandLine, ContextName, CopySource, HistoryEntry, ImageConfig, Network, Platform,
+        SourceSpan, Stage, StageId, Step, TmpfsMount, TreePath,
     };
 
     use super::*;
@@ -123,7 +139,7 @@ mod tests {
     fn what_cannot_be_carried_out_is_named_with_its_place() {
         let mount = Mount::Tmpfs(TmpfsMount { target: TreePath::root(), size: None });
         for (operation, what) in [
-            (Operation::Run(RunStep { mounts: vec![mount], ..run() }), "RUN --mount"),
+            (Operation::Run(RunStep { mounts: vec![mount], ..run() }), "RUN --mount=type=tmpfs"),
             (Operation::Run(RunStep { security: Security::Insecure, ..run() }), "RUN --security=insecure"),
             (copy(Linking::Independent, "app"), "`app`"),
             (copy(Linking::Independent, "1:app"), "`1:app`"),

@@ -38,6 +38,8 @@ const CONFIGURATION: &[(&str, &str)] = &[
     ("core.fsmonitor", "false"),
     ("core.askPass", ""),
     ("core.bigFileThreshold", "16m"),
+    // A log would put this machine's name, user and clock into a `.git` that is kept.
+    ("core.logAllRefUpdates", "false"),
     ("credential.helper", ""),
     ("transfer.fsckObjects", "true"),
     ("fetch.fsck.missingSpaceBeforeDate", "warn"),

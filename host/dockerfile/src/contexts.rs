@@ -39,9 +39,12 @@ impl Contexts {
         let (key, kind) = exact.or_else(|| self.known.get(&name))?;
         Some(match kind {
             NamedContext::Files => Origin::Context(ContextName::Named(key.clone())),
-            NamedContext::Image => {
-                Origin::Image(ImageRequest { name: key.clone(), platform: platform.clone(), span })
-            }
+            NamedContext::Image => Origin::Image(ImageRequest {
+                name: key.clone(),
+                platform: platform.clone(),
+                span,
+                similar_stage: None,
+            }),
         })
     }
 

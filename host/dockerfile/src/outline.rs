@@ -182,7 +182,8 @@ impl<'a> Outline<'a> {
         if self.names.contains_key(name.to_lowercase().as_str()) {
             return Err(Problem::BaseCase { name }.at(span));
         }
-        let request = ImageRequest { name, platform: wanted.clone(), span };
+        let similar_stage = self.similar_stage(&name);
+        let request = ImageRequest { name, platform: wanted.clone(), span, similar_stage };
         Ok((Origin::Image(request), wanted))
     }
 
@@ -218,7 +219,20 @@ impl<'a> Outline<'a> {
         if let Some(context) = self.contexts.find(name, &self.platform, span) {
             return Ok(context);
         }
-        Ok(Origin::Image(ImageRequest { name: name.to_owned(), platform: self.platform.clone(), span }))
+        Ok(Origin::Image(ImageRequest {
+            name: name.to_owned(),
+            platform: self.platform.clone(),
+            span,
+            similar_stage: self.similar_stage(name),
+        }))
+    }
+
+    /// Finds the stage that may be meant by a name that is none's; a name with a registry, path or tag means no stage.
+    fn similar_stage(&self, name: &str) -> Option<String> {
+        if name.contains(['/', ':', '.', '@']) {
+            return None;
+        }
+        closest(name, self.names.keys().copied())
     }
 
     /// Reads the index of a stage, and refuses what `--from` cannot be.

@@ -41,6 +41,8 @@ pub struct ImageRequest {
     pub platform: Platform,
     /// Where it is asked for.
     pub span: SourceSpan,
+    /// A stage whose name is like the image's, which may be meant.
+    pub similar_stage: Option<String>,
 }
 
 impl ImageRequest {

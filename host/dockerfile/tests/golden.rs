@@ -137,7 +137,7 @@ mod golden {
             Ok(Lowered::Needs(needs)) => {
                 let date =
                     needs.source_date.iter().map(|date| format!("needs the date of {}\n", date_text(date)));
-                let images = needs.images.iter().map(|ImageRequest { name, platform, span }| {
+                let images = needs.images.iter().map(|ImageRequest { name, platform, span, .. }| {
                     format!("needs {name:?} {platform} at {}:{}\n", span.line, span.column)
                 });
                 (Some(date.chain(images).collect()), None)

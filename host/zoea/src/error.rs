@@ -50,6 +50,8 @@ pub enum ZoeaError {
         span: SourceSpan,
         /// Its name.
         name: String,
+        /// A stage with a name like it.
+        similar_stage: Option<String>,
         /// Why.
         #[source]
         source: Box<ResolveError>,
@@ -140,6 +142,9 @@ impl ZoeaError {
             Self::Request(source) => source.hint().map(str::to_owned),
             // The rendered text ends with it.
             Self::Dockerfile { .. } => None,
+            Self::Resolve { similar_stage: Some(stage), .. } => {
+                Some(format!("did you mean the stage `{stage}`?"))
+            }
             Self::Resolve { source, .. } => source.hint(),
             Self::ExportImage { source, .. } => source.hint(),
             Self::SourceDate(source) => source.hint(),

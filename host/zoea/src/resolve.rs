@@ -149,6 +149,7 @@ impl<'a> Resolver<'a> {
             file: self.request.dockerfile.name.clone(),
             span: wanted.span,
             name: wanted.name.clone(),
+            similar_stage: wanted.similar_stage.clone(),
             source: Box::new(source),
         })?;
         self.warn_all(platform_warning(wanted, &image));
@@ -185,24 +186,39 @@ fn platform_warning(wanted: &ImageRequest, image: &Image) -> Option<Warning> {
 
 fn open(wanted: &ImageRequest, request: &Request, authority: &Authority<'_>) -> Result<Image, ResolveError> {
     if let Some(named) = request.named_images.get(&wanted.name) {
-        return open_named(named, &wanted.platform, authority);
+        return open_named(named, &wanted.platform, request.pull, authority);
     }
-    let reference: ImageRef = wanted.name.parse()?;
-    if request.pull == PullPolicy::PreferStored
-        && let Some(image) = authority.images.get(&reference, &wanted.platform)?
-    {
-        return Ok(image);
+    open_reference(&wanted.name.parse()?, &wanted.platform, request.pull, authority)
+}
+
+/// Takes an image that an earlier build left, if it is for the wanted platform, and asks its registry otherwise.
+fn open_reference(
+    reference: &ImageRef,
+    platform: &Platform,
+    pull: PullPolicy,
+    authority: &Authority<'_>,
+) -> Result<Image, ResolveError> {
+    let pulled = || authority.registry.image(reference, platform);
+    if pull == PullPolicy::Always {
+        return Ok(pulled()?);
     }
-    Ok(authority.registry.image(&reference, &wanted.platform)?)
+    match authority.images.get(reference, platform) {
+        Ok(Some(image)) => Ok(image),
+        Ok(None) => Ok(pulled()?),
+        // Where the registry has none either, what is offered here says more than its refusal.
+        Err(stored @ ImageError::NoMatchingPlatform { .. }) => pulled().map_err(|_| stored.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn open_named(
     named: &NamedImage,
     platform: &Platform,
+    pull: PullPolicy,
     authority: &Authority<'_>,
 ) -> Result<Image, ResolveError> {
     match named {
-        NamedImage::Registry(reference) => Ok(authority.registry.image(reference, platform)?),
+        NamedImage::Registry(reference) => open_reference(reference, platform, pull, authority),
         NamedImage::Layout { directory, tag } => {
             Ok(Layout::open(directory)?.image(tag.as_deref(), platform)?)
         }
