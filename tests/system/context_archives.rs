@@ -66,6 +66,18 @@ fn a_context_can_be_an_archive() -> Result<()> {
 }
 
 #[test]
+fn owners_are_kept_that_this_machine_cannot_store() -> Result<()> {
+    let test = "owners_are_kept_that_this_machine_cannot_store";
+    let Some(zoea) = zoea(test)?.filter(|_| ready(test, &[Need::Root])) else { return Ok(()) };
+    let files = [("Dockerfile", "FROM scratch\nCOPY kept /\n"), ("kept", "four")];
+    let url = web_server(archive(&zoea, &files, &[])?, FileDate::None)?;
+    // Who has one id.
+    let layer = Built::new(&Zoea::new(Actor::Stranger)?, Path::new(&url), &[])?.top_layer()?;
+    assert!(layer.iter().any(|line| words(line) == words("-rwxr-x--- 21/22 4 kept")), "{layer:?}");
+    Ok(())
+}
+
+#[test]
 fn a_context_can_be_a_dockerfile_alone() -> Result<()> {
     let Some(zoea) = zoea("a_context_can_be_a_dockerfile_alone")? else { return Ok(()) };
     let url = web_server("FROM scratch\nCOPY . /\n", FileDate::None)?;
