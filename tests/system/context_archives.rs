@@ -11,7 +11,13 @@ use zoea_tests::{Actor, Need, Zoea, ready};
 use crate::result::Built;
 
 fn zoea(test: &str) -> Result<Option<Zoea>> {
-    let needs = [Need::Program("skopeo"), Need::Program("tar"), Need::Program("bzip2"), Need::Program("xz")];
+    let needs = [
+        Need::Program("skopeo"),
+        Need::Program("tar"),
+        Need::Program("bzip2"),
+        Need::Program("xz"),
+        Need::Program("zstd"),
+    ];
     if ready(test, &needs) { Ok(Some(Zoea::new(Actor::Root)?)) } else { Ok(None) }
 }
 

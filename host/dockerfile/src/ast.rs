@@ -154,6 +154,13 @@ pub enum Command {
     Workdir(Word),
 }
 
+impl Command {
+    /// Returns what an `ARG` declares; nothing for any other instruction.
+    pub(crate) fn declarations(&self) -> &[ArgumentDeclaration] {
+        if let Self::Arg(declarations) = self { declarations } else { &[] }
+    }
+}
+
 /// One `NAME` or `NAME=default` of an `ARG`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArgumentDeclaration {

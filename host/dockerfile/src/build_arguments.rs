@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use zoea_model::{SourceSpan, Warning};
 
-use crate::ast::{ArgumentDeclaration, Command, Dockerfile, HereDocument, Instruction, Word};
+use crate::ast::{ArgumentDeclaration, Dockerfile, HereDocument, Instruction, Word};
 use crate::budget::Budget;
 use crate::check::CHECK_ARGUMENT;
 use crate::directives::Escape;
@@ -219,27 +219,8 @@ pub(crate) fn unused<'a>(
         .collect()
 }
 
-fn declared(instruction: &Instruction) -> Vec<&str> {
-    match &instruction.command {
-        Command::Arg(declarations) => {
-            declarations.iter().map(|declaration| declaration.name.text.as_str()).collect()
-        }
-        Command::Copy(_)
-        | Command::Cmd(_)
-        | Command::Entrypoint(_)
-        | Command::Env(_)
-        | Command::Expose(_)
-        | Command::Healthcheck(_)
-        | Command::Label(_)
-        | Command::Maintainer(_)
-        | Command::OnBuild(_)
-        | Command::Run(_)
-        | Command::Shell(_)
-        | Command::StopSignal(_)
-        | Command::User(_)
-        | Command::Volume(_)
-        | Command::Workdir(_) => Vec::new(),
-    }
+fn declared(instruction: &Instruction) -> impl Iterator<Item = &str> {
+    instruction.command.declarations().iter().map(|declaration| declaration.name.text.as_str())
 }
 
 #[cfg(test)]

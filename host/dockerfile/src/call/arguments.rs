@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zoea_model::{SourceSpan, Stage, StageId};
 
-use crate::ast::{ArgumentDeclaration, Command, Dockerfile, Heading, Instruction};
+use crate::ast::{ArgumentDeclaration, Dockerfile, Heading, Instruction};
 use crate::budget::Budget;
 use crate::build_arguments::{expand_with_names, visit_globals};
 use crate::error::DockerfileError;
@@ -131,27 +131,8 @@ fn described(heading: &Heading, name: &str, value: Option<&str>) -> DescribedArg
     }
 }
 
-fn declarations(instruction: &Instruction) -> Vec<(&Heading, &ArgumentDeclaration)> {
-    match &instruction.command {
-        Command::Arg(declarations) => {
-            declarations.iter().map(|declaration| (&instruction.heading, declaration)).collect()
-        }
-        Command::Copy(_)
-        | Command::Cmd(_)
-        | Command::Entrypoint(_)
-        | Command::Env(_)
-        | Command::Expose(_)
-        | Command::Healthcheck(_)
-        | Command::Label(_)
-        | Command::Maintainer(_)
-        | Command::OnBuild(_)
-        | Command::Run(_)
-        | Command::Shell(_)
-        | Command::StopSignal(_)
-        | Command::User(_)
-        | Command::Volume(_)
-        | Command::Workdir(_) => Vec::new(),
-    }
+fn declarations(instruction: &Instruction) -> impl Iterator<Item = (&Heading, &ArgumentDeclaration)> {
+    instruction.command.declarations().iter().map(|declaration| (&instruction.heading, declaration))
 }
 
 /// Adds the arguments that the defaults of others are made of.
